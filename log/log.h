@@ -43,7 +43,7 @@ typedef enum pd_log_topic {
     PD_LOG_REJECTED = 3,
 } pd_log_topic_t;
 
-enum { PD_LOG_TOPIC_COUNT = 4 };
+#define PD_LOG_TOPIC_COUNT 4
 
 /* Places to read from besides an offset. */
 enum {
