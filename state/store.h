@@ -1,0 +1,141 @@
+/* store.h -- what the log means: the rows of one partition, in memory and in RocksDB.
+ *
+ * A pure fold of the log: pd_store_apply alone changes rows, and only from records. Rows live in an
+ * object cache; a flush writes the dirty ones behind (the log is the WAL). Deleting the directory
+ * and applying the log again gives the same tables.
+ *
+ * Thread: the partition's loop only. Ownership: everything returned is lent until the next call of
+ * pd_store_apply, pd_store_flush_* or pd_store_evict; nothing that is in use is evicted meanwhile. */
+#ifndef PD_STATE_STORE_H
+#define PD_STATE_STORE_H
+
+#include <perdure/v1/record.pb-c.h>
+#include <perdure/v1/state.pb-c.h>
+
+#include "api/pb/pb.h"
+#include "base/loop.h"
+
+typedef struct pd_store pd_store_t;
+typedef struct pd_store_shared pd_store_shared_t; /* block cache, write buffers, env; one a process */
+
+typedef Temporal__Api__History__V1__HistoryEvent pd_history_event_t;
+
+/* One run in memory. */
+typedef struct pd_execution {
+    Perdure__V1__ExecutionRow *row; /* read only outside state/; owned by the store */
+    /* Earliest time at which something about this run may be due; INT64_MAX: never. May be too
+     * early, never too late. Not part of the state: whoever watches the clock may raise it. */
+    int64_t deadline_hint_ns;
+    void *engine; /* the partition loop's own (waiters, armed timer); pins the run when not NULL */
+} pd_execution_t;
+
+typedef struct pd_store_options {
+    const char *path; /* directory, made when missing */
+    pd_store_shared_t *shared;
+    uint32_t partition;
+    size_t cache_size_max; /* bytes of clean rows kept, roughly */
+} pd_store_options_t;
+
+typedef struct pd_store_shared_options {
+    size_t block_cache_size;
+    size_t write_buffer_size; /* for all partitions together */
+    bool in_memory;           /* RocksDB's memory env, for the simulator: survives pd_store_free */
+} pd_store_shared_options_t;
+
+/* A task that some worker may take now or later. */
+typedef struct pd_ready_task {
+    pd_execution_t *exec;
+    bool is_activity;
+    int64_t scheduled_event_id;
+    int32_t attempt;
+    int64_t not_before_ns; /* an activity retry's backoff; else the time it was scheduled */
+} pd_ready_task_t;
+
+/* What the applied records read back say of the log's position. */
+typedef struct pd_store_position {
+    int64_t applied_offset; /* -1: nothing applied yet */
+    int64_t epoch;
+    uint8_t running_hash[32];
+    int64_t commands_through; /* -1: nothing yet */
+} pd_store_position_t;
+
+pd_status_t pd_store_shared_new(const pd_store_shared_options_t *options,
+                                pd_store_shared_t **shared, pd_error_t *error) PD_MUST_USE;
+void pd_store_shared_free(pd_store_shared_t *shared);
+
+/* PD_LOCKED, PD_IO, PD_CORRUPT. */
+pd_status_t pd_store_open(const pd_store_options_t *options, pd_store_t **store,
+                          pd_error_t *error) PD_MUST_USE;
+/* Drops memory and a flush that was not committed. */
+void pd_store_free(pd_store_t *store);
+/* As flushed last. */
+void pd_store_position(const pd_store_t *store, pd_store_position_t *position);
+
+/* ---- apply ---- */
+
+/* Folds one record that counts into the rows. The record is borrowed for the call. A record that
+ * does not fit the state is PD_CORRUPT (the partition stops): it cannot come from a right owner. */
+pd_status_t pd_store_apply(pd_store_t *store, const Perdure__V1__Record *record,
+                           pd_error_t *error) PD_MUST_USE;
+/* Runs that the last pd_store_apply changed, and tasks that became ready in it and still are. */
+size_t pd_store_touched(const pd_store_t *store, pd_execution_t *const **execs);
+size_t pd_store_ready(const pd_store_t *store, const pd_ready_task_t **tasks);
+
+/* ---- flush ---- */
+
+/* Dirty bytes that wait for a flush, roughly. */
+size_t pd_store_dirty_size(const pd_store_t *store);
+/* At a transition boundary: encodes all dirty rows into one batch and holds it. No batch may be
+ * held already. Rows may be changed again afterwards: they are dirty anew. */
+void pd_store_flush_begin(pd_store_t *store);
+bool pd_store_flush_held(const pd_store_t *store);
+/* Once everything up to the boundary is acknowledged: writes the batch and the position. PD_IO. */
+pd_status_t pd_store_flush_commit(pd_store_t *store, const pd_store_position_t *position,
+                                  pd_error_t *error) PD_MUST_USE;
+/* Lets go of clean rows beyond the cache's size. Between commands only. */
+void pd_store_evict(pd_store_t *store);
+
+/* ---- reading ---- */
+
+/* The current run of a workflow ID, or the run named. *exec is NULL when there is none. PD_IO. */
+pd_status_t pd_store_current(pd_store_t *store, const char *namespace_id, const char *workflow_id,
+                             pd_execution_t **exec, pd_error_t *error) PD_MUST_USE;
+pd_status_t pd_store_execution(pd_store_t *store, const char *namespace_id,
+                               const char *workflow_id, const char *run_id, pd_execution_t **exec,
+                               pd_error_t *error) PD_MUST_USE;
+
+/* Appends events [first_event_id, ...) of the run to `out` in the wire form of
+ * temporal.api.history.v1.History (so that batches join by concatenation): at most event_count_max
+ * events and, after the first, size_max bytes. *next_event_id: the one to go on with. */
+pd_status_t pd_store_history_read(pd_store_t *store, pd_execution_t *exec, int64_t first_event_id,
+                                  int64_t event_count_max, size_t size_max, pd_buf_t *out,
+                                  int64_t *next_event_id, pd_error_t *error) PD_MUST_USE;
+/* One event, decoded into the arena; *event is NULL when there is none of that ID. */
+pd_status_t pd_store_history_event(pd_store_t *store, pd_execution_t *exec, int64_t event_id,
+                                   pd_arena_t *arena, pd_history_event_t **event,
+                                   pd_error_t *error) PD_MUST_USE;
+
+/* Namespaces live in partition 0. Calls `each` for every row. */
+pd_status_t pd_store_namespaces(pd_store_t *store,
+                                void (*each)(void *ctx, const Perdure__V1__NamespaceRow *row),
+                                void *ctx, pd_error_t *error) PD_MUST_USE;
+
+/* ---- after opening and replaying: rebuild what lives in memory only ---- */
+
+/* Every open or retained run's next deadline; every ready task. Runs are not loaded for it. */
+typedef struct pd_store_scan {
+    void (*deadline)(void *ctx, const char *namespace_id, const char *workflow_id,
+                     const char *run_id, int64_t at_ns);
+    void (*ready)(void *ctx, const char *namespace_id, const char *workflow_id, const char *run_id,
+                  const Perdure__V1__ReadyTask *task);
+    void *ctx;
+} pd_store_scan_t;
+/* Sees flushed and unflushed rows alike. */
+pd_status_t pd_store_scan(pd_store_t *store, const pd_store_scan_t *scan,
+                          pd_error_t *error) PD_MUST_USE;
+
+/* A text form of every table, row by row, sorted, with history decoded event by event: for
+ * comparing two stores. Flushed and unflushed rows alike. */
+pd_status_t pd_store_dump(pd_store_t *store, pd_buf_t *out, pd_error_t *error) PD_MUST_USE;
+
+#endif
