@@ -1,0 +1,42 @@
+#include "engine/call.h"
+
+#include "base/assert.h"
+#include "base/memory.h"
+
+static void run_finish(pd_mail_t *mail)
+{
+    pd_call_t *call = PD_CONTAINER_OF(mail, pd_call_t, mail);
+
+    call->finish(call);
+}
+
+static void send_home(pd_call_t *call)
+{
+    PD_ASSERT(!call->parked_in);
+    call->mail.run = run_finish;
+    pd_loop_post(call->home, &call->mail);
+}
+
+void pd_call_respond(pd_call_t *call, const void *response)
+{
+    size_t size = protobuf_c_message_get_packed_size(response);
+    uint8_t *data = pd_alloc(size);
+
+    PD_ASSERT(protobuf_c_message_pack(response, data) == size);
+    pd_call_respond_data(call, data, size);
+}
+
+void pd_call_respond_data(pd_call_t *call, uint8_t *data, size_t size)
+{
+    PD_ASSERT(!call->error && !call->data);
+    call->data = data;
+    call->size = size;
+    send_home(call);
+}
+
+void pd_call_fail(pd_call_t *call, const pd_rpc_error_t *error)
+{
+    PD_ASSERT(!call->error && !call->data);
+    call->error = error;
+    send_home(call);
+}

@@ -1,0 +1,49 @@
+/* call.h -- one RPC on its way through the engine.
+ *
+ * A call is made by the frontend (or by the simulator), travels by mail between loops, and has
+ * exactly one holder at a time: whoever holds it answers it, once. Answers are serialised on the
+ * holder's thread and finished on the home loop.
+ *
+ * Thread: fields are the holder's; `canceled` is readable anywhere.
+ * Ownership: the arena and everything in it lives until `finish` has run. */
+#ifndef PD_ENGINE_CALL_H
+#define PD_ENGINE_CALL_H
+
+#include <stdatomic.h>
+
+#include "api/pb/rpc_error.h"
+#include "base/loop.h"
+
+typedef struct pd_call pd_call_t;
+
+struct pd_call {
+    pd_mail_t mail; /* the holder's, to pass the call on */
+    pd_loop_t *home;
+    pd_arena_t *arena;
+    const char *method; /* e.g. "StartWorkflowExecution" */
+    ProtobufCMessage *request;
+    int64_t deadline_ns; /* wall clock; INT64_MAX: none */
+    const char *client_name; /* header client-name, "" when absent */
+    _Atomic(bool) canceled;  /* the client is gone; an answer is harmless */
+
+    /* The answer: `error`, or `data` (pd_alloc'ed, taken by whoever finishes). */
+    const pd_rpc_error_t *error;
+    uint8_t *data;
+    size_t size;
+    /* Runs on the home loop, once, after an answer was given. */
+    void (*finish)(pd_call_t *call);
+    void *user; /* of whoever made the call */
+
+    /* Where the call waits, if its holder parked it (see pd_call_cancel). Guarded by the loop. */
+    void (*unpark)(pd_call_t *call);
+    void *parked_in;
+};
+
+/* Serialises `response` and sends the call home. @thread holder */
+void pd_call_respond(pd_call_t *call, const void *response);
+/* Takes `data` (pd_alloc'ed). @thread holder */
+void pd_call_respond_data(pd_call_t *call, uint8_t *data, size_t size);
+/* The error lives in the call's arena or forever. @thread holder */
+void pd_call_fail(pd_call_t *call, const pd_rpc_error_t *error);
+
+#endif

@@ -1,0 +1,43 @@
+/* decision.h -- what a command is going to do, before anything is done.
+ *
+ * Deciding is pure: it reads rows, and writes events into a decision. The rows do not change while
+ * deciding, so what earlier events of the same decision did must be asked of the *draft*, not of
+ * the row: draft.h keeps a view of everything that decisions commonly look at.
+ *
+ * Refused (decide returns an error): nothing happens, the answer is the error. Otherwise the
+ * drafted events, if any, become one record; the answer (`response`, or `error` when the record
+ * stands but the caller gets an error all the same) goes out once it surely counts.
+ *
+ * Thread: the partition's loop. Ownership: everything lives in the command's arena. */
+#ifndef PD_ENGINE_DECIDE_DECISION_H
+#define PD_ENGINE_DECIDE_DECISION_H
+
+#include "base/random.h"
+#include "engine/command.h"
+
+typedef struct pd_draft pd_draft_t;
+
+struct pd_decision {
+    pd_arena_t *arena;
+    int64_t now_ns;
+    pd_random_t *random; /* for run IDs */
+    const pd_namespace_t *ns;
+    const char *workflow_id;
+    pd_store_t *store;    /* reading only */
+    pd_execution_t *exec; /* the run that the command means; NULL: there is none */
+    bool exec_is_current;
+
+    /* Drafts in the order of making; each becomes one RunEvents of the transition. */
+    pd_draft_t *drafts;
+    pd_draft_t *last_draft;
+
+    const void *response; /* API message in the arena; NULL with no error: empty answer by kind */
+    const pd_rpc_error_t *error;
+
+    /* For the `applied` hook: a workflow task was started by this decision and is to be handed out
+     * inside the response (eager start, return_new_workflow_task) or to the poller. */
+    bool hand_out_workflow_task;
+    const char *hand_out_run_id;
+};
+
+#endif
