@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 ABSENT = "(absent)"
+LONGEST_SHOWN = 1000
 
 
 @dataclass
@@ -21,7 +22,10 @@ class Difference:
 
 
 def show(value: Any) -> str:
-    return value if value == ABSENT else json.dumps(value, ensure_ascii=False)
+    if value == ABSENT:
+        return value
+    shown = json.dumps(value, ensure_ascii=False)
+    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}... ({len(shown)} characters)"
 
 
 def compare(reference: Any, perdure: Any, path: str = "") -> list[Difference]:

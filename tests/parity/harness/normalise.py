@@ -1,6 +1,6 @@
 """Turns messages, errors and values into plain JSON in which only what two servers must agree on is left.
 
-Nothing is dropped: a value that legitimately differs (a time, a token, an id that a server made up) is replaced by a
+Nothing but LEFT_OUT is dropped: a value that legitimately differs (a time, a token, an id that a server made up) is replaced by a
 symbol that says it was there, so absence and presence are still compared. Run ids become $run1, $run2, ... in order of
 first appearance within a program, so links between runs are compared too.
 """
@@ -31,7 +31,6 @@ OPAQUE = {
     "history_size_bytes": "$size",
     "state_size_bytes": "$size",
     "stack_trace": "$stack",
-    "backlog_count_hint": "$hint",
     "state_transition_count": "$count",
     "server_version": "$version",
     "cluster_id": "$cluster",
@@ -41,8 +40,12 @@ OPAQUE = {
     "visibility_store": "$store",
     "poller_group_id": "$poller-group",
 }
+# Advice whose very presence depends on the load of the moment.
+LEFT_OUT = {"backlog_count_hint", "poller_scaling_decision"}
 # Durations that a server measures instead of copying them.
 MEASURED = {"execution_duration", "approximate_backlog_age"}
+# Computed from the clock, but steady enough to be compared to a tenth of a second.
+ROUNDED = {"current_retry_interval"}
 LONGEST_STRING = 4000
 
 
@@ -52,7 +55,8 @@ def message(value: Message) -> dict[str, Any]:
         return any_message(value)
     result: dict[str, Any] = {}
     for field, content in value.ListFields():
-        result[field.name] = field_value(field, content)
+        if field.name not in LEFT_OUT:
+            result[field.name] = field_value(field, content)
     for unknown in UnknownFieldSet(value):
         result[f"unknown#{unknown.field_number}"] = text(repr(unknown.data))
     return result
@@ -73,7 +77,7 @@ def scalar(field: FieldDescriptor, content: Any) -> Any:
     if isinstance(content, timestamp_pb2.Timestamp):
         return "$time" if content.seconds or content.nanos else "$zero-time"
     if isinstance(content, duration_pb2.Duration):
-        return "$measured" if field.name in MEASURED else f"{content.ToNanoseconds() / 1e9:g}s"
+        return duration(field.name, content.ToNanoseconds() / 1e9)
     if isinstance(content, Message):
         return message(content)
     if field.enum_type is not None:
@@ -84,6 +88,12 @@ def scalar(field: FieldDescriptor, content: Any) -> Any:
     if isinstance(content, str):
         return request_id(content) if field.name.endswith("request_id") else text(content)
     return content
+
+
+def duration(name: str, value_s: float) -> str:
+    if name in MEASURED:
+        return "$measured"
+    return f"about {value_s:.1f}s" if name in ROUNDED else f"{value_s:.9g}s"
 
 
 def request_id(content: str) -> str:

@@ -153,6 +153,11 @@ class Session:
                 raise TimeoutError(f"waited {timeout} s for {what}")
             await asyncio.sleep(0.05)
 
+    @staticmethod
+    async def wait(call: Awaitable[Any]) -> Any:
+        """A raw call as a coroutine, for those who need one (asyncio.gather, create_task)."""
+        return await call
+
     async def event(self, kind: str, wid: str = "", run: str = "", count: int = 1, timeout: float = 20) -> Any:
         """Waits until the history holds the `count`-th event of a type ("TIMER_FIRED"); returns it."""
         number = EventType.Value(f"EVENT_TYPE_{kind}")
@@ -208,12 +213,12 @@ class Session:
         """The next workflow task of the program's queue (sticky: of its sticky queue)."""
         task_queue: dict[str, Any] = {"name": queue or self.tq}
         if sticky:
-            task_queue = {
-                "name": self.sticky,
-                "kind": TaskQueueKind.TASK_QUEUE_KIND_STICKY,
-                "normal_name": queue or self.tq,
-            }
+            task_queue = self.sticky_queue()
         return await self._poll(self.rpc.PollWorkflowTaskQueue, task_queue, timeout)
+
+    async def introduce_sticky(self) -> Any:
+        """An idle poll of the sticky queue: only queues that somebody polled lately get sticky tasks."""
+        return await self.rpc.PollWorkflowTaskQueue(task_queue=self.sticky_queue(), _timeout=3)
 
     async def poll_activity(self, queue: str = "", timeout: float = 20) -> Any:
         return await self._poll(self.rpc.PollActivityTaskQueue, {"name": queue or self.tq}, timeout)
@@ -234,13 +239,12 @@ class Session:
 
     def sticky_attributes(self, timeout: timedelta) -> dict[str, Any]:
         return {
-            "worker_task_queue": {
-                "name": self.sticky,
-                "kind": TaskQueueKind.TASK_QUEUE_KIND_STICKY,
-                "normal_name": self.tq,
-            },
+            "worker_task_queue": self.sticky_queue(),
             "schedule_to_start_timeout": timeout,
         }
+
+    def sticky_queue(self) -> dict[str, Any]:
+        return {"name": self.sticky, "kind": TaskQueueKind.TASK_QUEUE_KIND_STICKY, "normal_name": self.tq}
 
     async def step(self, *commands: Any, **fields: Any) -> Any:
         """Polls one workflow task and completes it with commands; returns the task."""

@@ -1,0 +1,553 @@
+"""Activities: attempts, timeouts, heartbeats, cancellation, eager dispatch, completion by token and by id."""
+
+import asyncio
+
+from ..harness.commands import activity, cancel_activity, complete, failure, payload, payloads, seconds
+from ..harness.registry import program
+from ..harness.session import Session
+
+QUICK = {"initial_interval": seconds(0.1), "backoff_coefficient": 1.0}
+
+
+@program
+async def activity_completes(t: Session):
+    await t.start()
+    await t.step(activity(
+        "a", t.tq, "Type", input=payloads("in", 1), header={"fields": {"h": payload("header")}},
+        heartbeat_timeout=seconds(9), schedule_to_close_timeout=seconds(60), schedule_to_start_timeout=seconds(50),
+        priority={"priority_key": 2}, retry_policy={"maximum_attempts": 3, "non_retryable_error_types": ["T"]},
+    ))
+    await t.history("scheduled")
+    await t.describe("described scheduled")
+    t.value("activity task", task := await t.poll_activity())
+    await t.history("started: nothing new")
+    await t.describe("described started")
+    t.value("completion", await t.complete_activity(task, "result", identity="completer"))
+    t.value("workflow task", await t.poll())
+    await t.history()
+    await t.describe("described at the end")
+
+
+@program
+async def activity_default_retry_policy(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq))
+    t.value("task", await t.poll_activity())
+    await t.history()
+
+
+@program
+async def activity_on_another_queue(t: Session):
+    await t.start()
+    other = t.id("other")
+    await t.step(activity("a", other))
+    t.value("task", task := await t.poll_activity(other))
+    await t.complete_activity(task)
+    await t.history()
+
+
+@program
+async def activity_retried_until_it_succeeds(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq, retry_policy={**QUICK, "maximum_attempts": 5}))
+    for attempt in (1, 2):
+        task = await t.poll_activity()
+        t.value(f"attempt {attempt}", task)
+        t.value(f"failed {attempt}", await t.fail_activity(task, failure(f"no {attempt}"), identity="w2"))
+    t.value("attempt 3", task := await t.poll_activity())
+    await t.describe("described in attempt 3")
+    await t.complete_activity(task, "yes")
+    await t.history()
+
+
+@program
+async def activity_waits_for_its_retry(t: Session):
+    """Describe while the backoff runs: state, attempt, last failure, interval, next attempt's time."""
+    await t.start()
+    await t.step(activity("a", t.tq, retry_policy={"initial_interval": seconds(50), "backoff_coefficient": 3}))
+    await t.fail_activity(await t.poll_activity(), failure("first", details=payloads("d")), identity="the worker")
+    await t.describe()
+    await t.history()
+
+
+@program
+async def activity_retry_intervals(t: Session):
+    """The interval grows by the coefficient up to the maximum."""
+    await t.start()
+    policy = {"initial_interval": seconds(0.5), "backoff_coefficient": 1.8, "maximum_interval": seconds(1.1)}
+    await t.step(activity("a", t.tq, retry_policy=policy))
+    for attempt in range(1, 4):
+        await t.fail_activity(await t.poll_activity())
+        described = await t.rpc.DescribeWorkflowExecution(execution=t.execution())
+        pending = described.pending_activities[0]
+        t.value(f"after attempt {attempt}", pending)
+
+
+@program
+async def activity_exhausts_its_attempts(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq, retry_policy={**QUICK, "maximum_attempts": 2}))
+    await t.fail_activity(await t.poll_activity(), failure("one"))
+    await t.fail_activity(await t.poll_activity(), failure("two", details=payloads("d")))
+    t.value("workflow task", await t.poll())
+    await t.history()
+
+
+@program
+async def activity_not_retryable(t: Session):
+    """By flag and by type; failures of other kinds are not accepted at all."""
+    await t.start()
+    policy = {**QUICK, "non_retryable_error_types": ["Fatal", "TemporalTimeout:StartToClose"]}
+    failures = {
+        "flag": failure("x", non_retryable=True),
+        "type": failure("x", "Fatal"),
+        "canceled": {"message": "x", "canceled_failure_info": {"details": payloads("d")}},
+        "terminated": {"message": "x", "terminated_failure_info": {}},
+        "server": {"message": "x", "server_failure_info": {"non_retryable": True}},
+        "timeout listed": {"message": "x", "timeout_failure_info": {"timeout_type": 1}},
+        "timeout schedule to close": {"message": "x", "timeout_failure_info": {"timeout_type": 3}},
+        "empty": {"message": "x"},
+    }
+    await t.step(*(activity(name, t.tq, name, retry_policy=policy) for name in failures))
+    tasks = [await t.poll_activity() for _ in failures]
+    for task in sorted(tasks, key=lambda task: list(failures).index(task.activity_id)):
+        await t.error(task.activity_id, t.fail_activity(task, failures[task.activity_id]))
+    await t.history()
+    described = await t.rpc.DescribeWorkflowExecution(execution=t.execution())
+    t.value("still pending", sorted(pending.activity_id for pending in described.pending_activities))
+
+
+@program
+async def activity_chooses_its_next_delay(t: Session):
+    await t.start()
+    policy = {"initial_interval": seconds(100), "maximum_interval": seconds(100)}
+    await t.step(activity("a", t.tq, retry_policy=policy))
+    await t.fail_activity(await t.poll_activity(), failure("soon", next_retry_delay=seconds(0.2)))
+    t.value("second", task := await t.poll_activity())
+    await t.fail_activity(task, failure("late", next_retry_delay=seconds(500)))
+    await t.describe()
+
+
+@program
+async def activity_start_to_close_timeout(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq, start_to_close_timeout=seconds(0.5), retry_policy={"maximum_attempts": 1}))
+    task = await t.poll_activity()
+    t.value("workflow task", await t.poll())
+    await t.error("late", t.complete_activity(task))
+    await t.history()
+
+
+@program
+async def activity_start_to_close_timeout_is_retried(t: Session):
+    await t.start()
+    await t.step(activity(
+        "a", t.tq, start_to_close_timeout=seconds(2), retry_policy={**QUICK, "maximum_attempts": 3}
+    ))
+    first = await t.poll_activity()
+    second = await t.poll_activity()
+    t.value("second", second)
+    await t.describe()
+    await t.error("first is stale", t.complete_activity(first))
+    await t.complete_activity(second, "r")
+    await t.history()
+
+
+@program
+async def activity_schedule_to_start_timeout(t: Session):
+    """Nobody polls; never retried."""
+    await t.start()
+    await t.step(activity("a", t.id("nobody"), schedule_to_start_timeout=seconds(0.5)))
+    t.value("workflow task", await t.poll())
+    await t.history()
+
+
+@program
+async def activity_schedule_to_close_timeout_before_start(t: Session):
+    await t.start()
+    await t.step(activity("a", t.id("nobody"), schedule_to_close_timeout=seconds(0.5)))
+    await t.poll()
+    await t.history()
+
+
+@program
+async def activity_schedule_to_close_timeout_while_running(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq, schedule_to_close_timeout=seconds(2), heartbeat_timeout=seconds(5)))
+    task = await t.poll_activity()
+    await t.heartbeat(task, "progress")
+    await t.poll()
+    await t.history()
+
+
+@program
+async def activity_schedule_to_close_timeout_in_backoff(t: Session):
+    """The next attempt would begin too late: the activity times out at once, its last failure is the cause."""
+    await t.start()
+    await t.step(activity(
+        "a", t.tq, schedule_to_close_timeout=seconds(5), retry_policy={"initial_interval": seconds(50)}
+    ))
+    await t.fail_activity(await t.poll_activity(), failure("the cause"))
+    await t.poll()
+    await t.history()
+
+
+@program
+async def activity_schedule_to_close_timeout_after_retries(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq, schedule_to_close_timeout=seconds(4), retry_policy=QUICK))
+    await t.fail_activity(await t.poll_activity(), failure("first"))
+    await t.poll_activity()
+    await t.poll()
+    await t.history()
+
+
+@program
+async def activity_start_to_close_timeout_without_time_to_retry(t: Session):
+    await t.start()
+    await t.step(activity(
+        "a", t.tq, start_to_close_timeout=seconds(0.5), schedule_to_close_timeout=seconds(3),
+        retry_policy={"initial_interval": seconds(20)},
+    ))
+    await t.poll_activity()
+    await t.poll()
+    await t.history()
+
+
+@program
+async def activity_heartbeat_timeout(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq, heartbeat_timeout=seconds(1.5), retry_policy={"maximum_attempts": 1}))
+    task = await t.poll_activity()
+    t.value("heartbeat", await t.heartbeat(task, "progress", 7))
+    await t.describe("described")
+    t.value("workflow task", await t.poll())
+    await t.error("late heartbeat", t.heartbeat(task))
+    await t.history()
+
+
+@program
+async def activity_heartbeat_details_survive(t: Session):
+    """The next attempt gets the last heartbeat's details, whether it failed or timed out."""
+    await t.start()
+    await t.step(activity("a", t.tq, heartbeat_timeout=seconds(1.5), retry_policy={**QUICK, "maximum_attempts": 4}))
+    await t.heartbeat(await t.poll_activity(), "from the first")
+    t.value("second", task := await t.poll_activity())
+    await t.fail_activity(task, failure("x"))
+    t.value("third", task := await t.poll_activity())
+    await t.fail_activity(task, failure("y"), last_heartbeat_details=payloads("with the failure"))
+    t.value("fourth", task := await t.poll_activity())
+    await t.describe("described in the fourth")
+    await t.fail_activity(task, failure("z"), last_heartbeat_details=payloads("too late"))
+    await t.history()
+
+
+@program
+async def activity_kept_alive_by_heartbeats(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq, heartbeat_timeout=seconds(2), retry_policy={"maximum_attempts": 1}))
+    task = await t.poll_activity()
+    for number in range(5):
+        await t.heartbeat(task, number)
+        await asyncio.sleep(0.7)  # The time between heartbeats is the subject.
+    await t.complete_activity(task, "alive")
+    await t.history()
+
+
+@program
+async def activity_cancelled_before_start(t: Session):
+    await t.start()
+    await t.step(activity("a", t.id("nobody")), force_create_new_workflow_task=True)
+    await t.step(cancel_activity(5))
+    t.value("workflow task", await t.poll())
+    await t.history()
+    await t.describe()
+
+
+@program
+async def activity_scheduled_and_cancelled_at_once(t: Session):
+    await t.start()
+    await t.step(activity("a", t.id("nobody")), cancel_activity(5), activity("a", t.id("nobody")))
+    t.value("workflow task", await t.poll())
+    await t.history()
+
+
+@program
+async def activity_cancelled_while_running(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq))
+    task = await t.poll_activity()
+    t.value("heartbeat before", await t.heartbeat(task))
+    await t.error("canceled without request", t.rpc.RespondActivityTaskCanceled(task_token=task.task_token))
+    await t.signal()
+    await t.step(cancel_activity(5))
+    await t.describe("described cancel requested")
+    t.value("heartbeat after", await t.heartbeat(task, "cleaning up"))
+    canceled = t.rpc.RespondActivityTaskCanceled(task_token=task.task_token, details=payloads("cleaned"), identity="w")
+    t.value("canceled", await canceled)
+    await t.history()
+
+
+@program
+async def activity_completes_despite_cancel(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq))
+    task = await t.poll_activity()
+    await t.signal()
+    await t.step(cancel_activity(5))
+    await t.complete_activity(task, "done anyway")
+    await t.history()
+
+
+@program
+async def activity_fails_after_cancel(t: Session):
+    """No retry once cancellation is requested."""
+    await t.start()
+    await t.step(activity("a", t.tq, retry_policy=QUICK))
+    task = await t.poll_activity()
+    await t.signal()
+    await t.step(cancel_activity(5))
+    await t.fail_activity(task, failure("x"))
+    await t.history()
+
+
+@program
+async def activity_times_out_after_cancel(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq, start_to_close_timeout=seconds(3), retry_policy=QUICK))
+    await t.poll_activity()
+    await t.signal()
+    await t.step(cancel_activity(5))
+    await t.event("ACTIVITY_TASK_TIMED_OUT")
+    await t.history()
+
+
+@program
+async def activity_cancelled_in_backoff(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq, retry_policy={"initial_interval": seconds(100)}))
+    await t.fail_activity(await t.poll_activity(), failure("x"))
+    await t.signal()
+    await t.step(cancel_activity(5))
+    await t.history()
+    await t.describe()
+
+
+@program
+async def activity_cancelled_twice(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq))
+    await t.poll_activity()
+    await t.signal()
+    await t.step(cancel_activity(5))
+    await t.signal()
+    task = await t.poll()
+    await t.error("again", t.complete(task, cancel_activity(5)))
+    await t.history()
+
+
+@program
+async def eager_activity(t: Session):
+    await t.start()
+    response = await t.complete(
+        await t.poll(),
+        activity("a", t.tq, request_eager_execution=True, input=payloads(1)),
+        activity("b", t.tq),
+        activity("c", t.tq, request_eager_execution=True),
+    )
+    t.value("completion", response)
+    t.value("dispatched", (await t.poll_activity()).activity_id)
+    await t.describe()
+    for task in response.activity_tasks:
+        await t.complete_activity(task, "eager")
+    await t.history()
+
+
+@program
+async def eager_activity_with_close(t: Session):
+    await t.start()
+    task = await t.poll()
+    t.value("completion", await t.complete(task, activity("a", t.tq, request_eager_execution=True), complete()))
+    await t.history()
+
+
+@program
+async def eager_activity_cancelled_at_once(t: Session):
+    await t.start()
+    task = await t.poll()
+    eager = activity("a", t.tq, request_eager_execution=True)
+    t.value("completion", await t.complete(task, eager, cancel_activity(5)))
+    await t.history()
+
+
+@program
+async def eager_activity_fails_and_is_retried(t: Session):
+    await t.start()
+    response = await t.complete(
+        await t.poll(), activity("a", t.tq, request_eager_execution=True, retry_policy=QUICK)
+    )
+    await t.fail_activity(response.activity_tasks[0])
+    t.value("second attempt", task := await t.poll_activity())
+    await t.complete_activity(task)
+    await t.history()
+
+
+@program
+async def activity_by_id(t: Session):
+    """Completing, failing, cancelling and heartbeating by workflow and activity id."""
+    run = await t.start()
+    await t.step(*(activity(name, t.tq, retry_policy=QUICK) for name in ("done", "failed", "canceled", "named run")))
+    for _ in range(4):
+        await t.poll_activity()
+    where = {"workflow_id": t.wid}
+    beat = t.rpc.RecordActivityTaskHeartbeatById(activity_id="done", details=payloads("beat"), **where)
+    t.value("heartbeat", await beat)
+    await t.describe("described after heartbeat", mask=("pending_activities",))
+    await t.rpc.RespondActivityTaskCompletedById(activity_id="done", result=payloads("by id"), **where)
+    await t.rpc.RespondActivityTaskFailedById(
+        activity_id="failed", failure=failure("by id", non_retryable=True),
+        last_heartbeat_details=payloads("last"), **where,
+    )
+    await t.error("not asked", t.rpc.RespondActivityTaskCanceledById(activity_id="canceled", **where))
+    canceled = [event for event in await t.events() if event.event_type == 10][2]
+    await t.step(cancel_activity(canceled.event_id))
+    t.value("asked", await t.rpc.RecordActivityTaskHeartbeatById(activity_id="canceled", **where))
+    await t.rpc.RespondActivityTaskCanceledById(activity_id="canceled", details=payloads("c"), **where)
+    await t.rpc.RespondActivityTaskCompletedById(activity_id="named run", run_id=run, **where)
+    await t.history()
+
+
+@program
+async def activity_by_id_wrong(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq))
+    calls = {
+        "complete": t.rpc.RespondActivityTaskCompletedById,
+        "fail": t.rpc.RespondActivityTaskFailedById,
+        "cancel": t.rpc.RespondActivityTaskCanceledById,
+        "heartbeat": t.rpc.RecordActivityTaskHeartbeatById,
+    }
+    other_run = "01234567-89ab-4def-8123-456789abcdef"
+    for name, call in calls.items():
+        await t.error(f"{name}: no workflow id", call(activity_id="a"))
+        await t.error(f"{name}: no activity id", call(workflow_id=t.wid))
+        await t.error(f"{name}: unknown workflow", call(workflow_id=t.id("nobody"), activity_id="a"))
+        await t.error(f"{name}: unknown run", call(workflow_id=t.wid, run_id=other_run, activity_id="a"))
+        await t.error(f"{name}: bad run id", call(workflow_id=t.wid, run_id="no-uuid", activity_id="a"))
+        await t.error(f"{name}: unknown activity", call(workflow_id=t.wid, activity_id="nobody"))
+        await t.error(f"{name}: unknown namespace", call(namespace="nowhere", workflow_id=t.wid, activity_id="a"))
+        await t.error(f"{name}: not started", call(workflow_id=t.wid, activity_id="a"))
+    await t.terminate()
+    for name, call in calls.items():
+        await t.error(f"{name}: closed", call(workflow_id=t.wid, activity_id="a"))
+    await t.history()
+
+
+@program
+async def activity_tokens_wrong(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq, retry_policy=QUICK), activity("b", t.tq))
+    tasks = [await t.poll_activity(), await t.poll_activity()]
+    first = next(task for task in tasks if task.activity_id == "a")
+    other = next(task for task in tasks if task.activity_id == "b")
+    calls = {
+        "complete": t.rpc.RespondActivityTaskCompleted,
+        "fail": t.rpc.RespondActivityTaskFailed,
+        "cancel": t.rpc.RespondActivityTaskCanceled,
+        "heartbeat": t.rpc.RecordActivityTaskHeartbeat,
+    }
+    for name, call in calls.items():
+        await t.error(f"{name}: empty", call(task_token=b""))
+        await t.error(f"{name}: garbage", call(task_token=b"garbage"))
+        await t.error(f"{name}: other namespace", call(namespace="nowhere", task_token=first.task_token))
+    await t.fail_activity(first)
+    second = await t.poll_activity()
+    for name, call in calls.items():
+        await t.error(f"{name}: previous attempt", call(task_token=first.task_token))
+    await t.complete_activity(second)
+    for name, call in calls.items():
+        await t.error(f"{name}: completed", call(task_token=second.task_token))
+    await t.terminate()
+    for name, call in calls.items():
+        await t.error(f"{name}: closed workflow", call(task_token=other.task_token))
+
+
+@program
+async def workflow_token_for_an_activity(t: Session):
+    """Tokens of one kind used for the other."""
+    await t.start()
+    task = await t.poll()
+    await t.error("workflow token", t.complete_activity(task))
+    await t.complete(task, activity("a", t.tq))
+    activity_task = await t.poll_activity()
+    await t.error("activity token", t.complete(activity_task))
+    await t.error("query", t.rpc.RespondQueryTaskCompleted(task_token=activity_task.task_token))
+
+
+@program
+async def activity_result_too_large(t: Session):
+    await t.start()
+    big = "x" * (2 * (1 << 20) + 10)
+    await t.step(*(activity(name, t.tq, retry_policy=QUICK) for name in ("result", "failure", "cancel", "beat")))
+    tasks = {task.activity_id: task for task in [await t.poll_activity() for _ in range(4)]}
+    await t.error("result", t.complete_activity(tasks["result"], big))
+    await t.error("failure", t.fail_activity(tasks["failure"], failure(big, non_retryable=True)))
+    await t.error("heartbeat", t.heartbeat(tasks["beat"], big))
+    await t.history("after result, failure and heartbeat")
+    task = await t.poll()
+    scheduled = next(
+        event.event_id for event in await t.events()
+        if event.activity_task_scheduled_event_attributes.activity_id == "cancel"
+    )
+    await t.complete(task, cancel_activity(scheduled))
+    cancel = t.rpc.RespondActivityTaskCanceled(task_token=tasks["cancel"].task_token, details=payloads(big))
+    await t.error("cancel", cancel)
+    await t.history()
+
+
+@program
+async def activity_failure_is_truncated_in_state(t: Session):
+    """Describe shows at most 4 KiB of the last failure; the closing event has all of it."""
+    await t.start()
+    await t.step(activity("a", t.tq, retry_policy={**QUICK, "maximum_attempts": 2}))
+    long = failure("m" * 6000, details=payloads("d" * 6000))
+    await t.fail_activity(await t.poll_activity(), long)
+    t.value("second attempt", task := await t.poll_activity())
+    await t.describe()
+    await t.fail_activity(task, long)
+    await t.history()
+
+
+@program
+async def activity_when_workflow_closes(t: Session):
+    await t.start()
+    await t.step(activity("a", t.tq))
+    task = await t.poll_activity()
+    await t.signal()
+    await t.step(complete())
+    await t.error("heartbeat", t.heartbeat(task))
+    await t.error("completion", t.complete_activity(task))
+    await t.history()
+    await t.describe()
+
+
+@program
+async def two_activities_one_workflow_task(t: Session):
+    """Results that arrive before the workflow task starts are delivered by the same task."""
+    await t.start()
+    await t.step(activity("a", t.tq), activity("b", t.tq))
+    tasks = sorted([await t.poll_activity(), await t.poll_activity()], key=lambda task: task.activity_id)
+    for task in tasks:
+        await t.complete_activity(task, task.activity_id)
+    t.value("workflow task", await t.poll())
+
+
+@program
+async def activity_completed_before_started_is_seen(t: Session):
+    """A result without payloads, a failure without anything."""
+    await t.start()
+    await t.step(activity("a", t.tq), activity("b", t.tq, retry_policy={"maximum_attempts": 1}))
+    tasks = sorted([await t.poll_activity(), await t.poll_activity()], key=lambda task: task.activity_id)
+    await t.complete_activity(tasks[0])
+    await t.error("no failure", t.rpc.RespondActivityTaskFailed(task_token=tasks[1].task_token))
+    await t.history()
