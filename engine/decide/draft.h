@@ -37,6 +37,7 @@ struct pd_draft {
     int64_t next_event_id;
     bool running; /* no close event yet */
     bool sticky;
+    const char *sticky_task_queue; /* valid while sticky */
     int64_t first_task_not_before_ns; /* > 0: the first workflow task waits for its backoff */
     pd_draft_task_t task;
     size_t buffered_count; /* events in the buffer, also those buffered by this draft */
@@ -51,6 +52,10 @@ struct pd_draft {
     Perdure__V1__Event **events;
     size_t event_count;
     size_t event_capacity;
+    Perdure__V1__Event **buffered; /* EventBuffered events of this draft that wait in the buffer */
+    size_t buffered_new_count;
+    size_t buffered_new_capacity;
+    bool buffer_flushed; /* the row's buffered events are no longer in the buffer */
     void *pending; /* of pending.c: activities and timers that this draft added or removed */
 };
 
@@ -100,6 +105,10 @@ void pd_draft_clear_sticky(pd_draft_t *draft);
  * then the close event of `type`, which is returned. Afterwards draft->running is false. */
 pd_history_event_t *pd_draft_close(pd_draft_t *draft, Temporal__Api__Enums__V1__EventType type,
                                    bool force);
+
+/* Forgets all drafts of the decision: a command failed midway, and something else is to be drafted
+ * instead. Pointers to drafts are void afterwards. */
+void pd_decision_discard(pd_decision_t *decision);
 
 /* The transition of all drafts that hold events; NULL when there are none. */
 Perdure__V1__Transition *pd_decision_transition(pd_decision_t *decision,
