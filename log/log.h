@@ -45,6 +45,9 @@ typedef enum pd_log_topic {
 
 #define PD_LOG_TOPIC_COUNT 4
 
+/* No backend's record_size_max is larger; what the record format can carry. */
+#define PD_LOG_RECORD_SIZE_LIMIT (64u * 1024 * 1024)
+
 /* Places to read from besides an offset. */
 enum {
     PD_LOG_FIRST = -1, /* the oldest record that is still kept */
