@@ -1,7 +1,7 @@
 /* command.h -- what is handed to a partition: somebody wants to change, or to read, one workflow.
  *
  * A command's kind is a table of functions, one kind a file in decide/ (those that change) or
- * partition/read_*.c (those that read). The partition runs them in the one order that is right:
+ * partition/read_*.c (those that read: they decide too, but draft no events). The partition runs them in the one order that is right:
  *
  *   decide (pure) -> append -> apply in memory -> `applied` -> acknowledged -> `acknowledged`
  *
@@ -28,13 +28,14 @@ typedef struct pd_command_kind {
      * others the partition answers NOT_FOUND "workflow not found for ID: …" by itself. */
     bool may_create;
     /* Pure: reads the state, fills the decision (see decide/decision.h) with events and the answer.
-     * A refusal is returned; what had been drafted is dropped then. NULL for reading kinds. */
+     * A refusal is returned; what had been drafted is dropped then. Reading kinds draft nothing and
+     * may wait: see wait_for_change. */
     const pd_rpc_error_t *(*decide)(pd_decision_t *decision, pd_command_t *command);
     /* Optional: the record is appended and applied in memory, not acknowledged. Only workflow tasks
      * may leave the partition here. */
     void (*applied)(pd_partition_t *partition, pd_command_t *command);
-    /* Optional: the record surely counts. Default: answers the call with what the decision says.
-     * For reading kinds: everything the answer may depend on surely counts. */
+    /* Optional: the record, or all that the answer was built on, surely counts. Default: answers
+     * the call with what the decision says. */
     void (*acknowledged)(pd_partition_t *partition, pd_command_t *command);
     /* Optional: refused, or the partition was lost with the outcome unknown (error UNAVAILABLE).
      * Default: fails the call. */

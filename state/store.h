@@ -26,7 +26,8 @@ typedef struct pd_execution {
     /* Earliest time at which something about this run may be due; INT64_MAX: never. May be too
      * early, never too late. Not part of the state: whoever watches the clock may raise it. */
     int64_t deadline_hint_ns;
-    void *engine; /* the partition loop's own (waiters, armed timer); pins the run when not NULL */
+    void *engine; /* the partition's own (waiters, queries); pins the run when not NULL */
+    void *clock;  /* the partition's armed deadline; NULL after loading; does not pin */
 } pd_execution_t;
 
 typedef struct pd_store_options {

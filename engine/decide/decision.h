@@ -34,6 +34,14 @@ struct pd_decision {
     const void *response; /* API message in the arena; NULL with no error: empty answer by kind */
     const pd_rpc_error_t *error;
 
+    /* Reading kinds (decide drafts nothing). The answer is built at arrival and sent once all that
+     * it was built on surely counts. A long poll that finds nothing sets wait_for_change instead:
+     * the partition parks the command and decides it again when the run has changed, or, with
+     * wait_expired set, when the call's deadline or wait_until_ns is reached: answer it then. */
+    bool wait_for_change;
+    bool wait_expired;
+    int64_t wait_until_ns; /* set with wait_for_change; wall clock */
+
     /* For the `applied` hook: a workflow task was started by this decision and is to be handed out
      * inside the response (eager start, return_new_workflow_task) or to the poller. */
     bool hand_out_workflow_task;

@@ -34,7 +34,7 @@ static void build_table(void)
 const ProtobufCFieldDescriptor *pd_event_type_field(Temporal__Api__Enums__V1__EventType type)
 {
     PD_ASSERT(pthread_once(&once, build_table) == 0);
-    PD_ASSERT(type > 0 && type < TYPE_MAX && fields[type]);
+    PD_ASSERT((int)type > 0 && (int)type < TYPE_MAX && fields[type]);
     return fields[type];
 }
 
