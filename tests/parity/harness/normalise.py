@@ -42,6 +42,8 @@ OPAQUE = {
 }
 # Advice whose very presence depends on the load of the moment.
 LEFT_OUT = {"backlog_count_hint", "poller_scaling_decision"}
+# Lists that a server keeps in no order, and what to sort them by.
+UNORDERED = {"pending_activities": "activity_id", "pollers": "identity"}
 # Durations that a server measures instead of copying them.
 MEASURED = {"execution_duration", "approximate_backlog_age"}
 # Computed from the clock, but steady enough to be compared to a tenth of a second.
@@ -66,6 +68,8 @@ def field_value(field: FieldDescriptor, content: Any) -> Any:
     if field.message_type is not None and field.message_type.GetOptions().map_entry:
         item = field.message_type.fields_by_name["value"]
         return {request_id(str(key)): scalar(item, content[key]) for key in sorted(content)}
+    if field.is_repeated and field.name in UNORDERED:
+        content = sorted(content, key=lambda item: getattr(item, UNORDERED[field.name]))
     if field.is_repeated:
         return [scalar(field, item) for item in content]
     return scalar(field, content)
@@ -131,6 +135,8 @@ def error(failure: BaseException) -> dict[str, Any]:
         for key, content in failure.trailing_metadata() or ():
             if key == "grpc-status-details-bin":
                 details = content
+        if failure.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
+            return {"code": "DEADLINE_EXCEEDED"}  # Client and server race for who says so, in their own words.
         return {"code": failure.code().name, "text": text(failure.details() or ""), **status(details)}
     if isinstance(failure, temporalio.service.RPCError):
         return {

@@ -1,6 +1,6 @@
 """Timers: firing, cancelling, races with the running workflow task."""
 
-from ..harness.commands import cancel_timer, complete, timer
+from ..harness.commands import activity, cancel_timer, complete, fail, marker, seconds, timer
 from ..harness.registry import program
 from ..harness.session import Session
 
@@ -12,3 +12,87 @@ async def timer_fires(t: Session):
     t.value("second task", await t.step(complete("done")))
     await t.history()
     await t.describe()
+
+
+@program
+async def timers_due_together_fire_in_order(t: Session):
+    """All are due while the task that started them is being followed by a running one."""
+    await t.start()
+    await t.step(timer("c", 0.3), timer("a", 0.1), timer("b", 0.2), force_create_new_workflow_task=True)
+    task = await t.poll()
+    await t.signal("wait until they are due")
+    watch = t.id("watch")
+    await t.start(watch, task_queue={"name": t.id("tq2")})
+    await t.complete(await t.poll(t.id("tq2")), timer("later", 1))
+    await t.event("TIMER_FIRED", watch)
+    await t.complete(task, marker("m"))
+    await t.history()
+
+
+@program
+async def timer_canceled(t: Session):
+    await t.start()
+    await t.step(timer("t", 3600), timer("u", 3600), force_create_new_workflow_task=True)
+    await t.step(cancel_timer("t"), timer("t", 7200))
+    await t.signal()
+    await t.step(cancel_timer("u"), complete())
+    await t.history()
+
+
+@program
+async def timer_canceled_after_it_fired_in_the_buffer(t: Session):
+    """CancelTimer takes the fired event out of the buffer again."""
+    await t.start()
+    await t.step(timer("t", 0.1), force_create_new_workflow_task=True)
+    task = await t.poll()
+    watch = t.id("watch")
+    await t.start(watch, task_queue={"name": t.id("tq2")})
+    await t.complete(await t.poll(t.id("tq2")), timer("later", 1))
+    await t.event("TIMER_FIRED", watch)
+    await t.error("completion", t.complete(task, cancel_timer("t"), complete("closed despite the timer")))
+    await t.history()
+
+
+@program
+async def timer_fired_in_the_buffer_blocks_the_close(t: Session):
+    await t.start()
+    await t.step(timer("t", 0.1), force_create_new_workflow_task=True)
+    task = await t.poll()
+    watch = t.id("watch")
+    await t.start(watch, task_queue={"name": t.id("tq2")})
+    await t.complete(await t.poll(t.id("tq2")), timer("later", 1))
+    await t.event("TIMER_FIRED", watch)
+    await t.error("completion", t.complete(task, complete()))
+    await t.step(complete())
+    await t.history()
+
+
+@program
+async def timer_of_a_thousand_years(t: Session):
+    await t.start()
+    await t.step(timer("t", 86400 * 365 * 1000), force_create_new_workflow_task=True)
+    await t.step(cancel_timer("t"), timer("longest", 315576000000), complete())
+    await t.history()
+
+
+@program
+async def timer_ends_with_the_workflow(t: Session):
+    """Timers and activities of a closed workflow leave no events."""
+    await t.start()
+    await t.step(timer("t", 0.5), activity("a", t.id("nobody"), schedule_to_close_timeout=seconds(0.5)),
+                 force_create_new_workflow_task=True)
+    await t.step(fail("closed"))
+    watch = t.id("watch")
+    await t.start(watch, task_queue={"name": t.id("tq2")})
+    await t.complete(await t.poll(t.id("tq2")), timer("later", 1))
+    await t.event("TIMER_FIRED", watch)
+    await t.history()
+    await t.describe()
+
+
+@program
+async def timer_shorter_than_a_millisecond(t: Session):
+    await t.start()
+    await t.step(timer("t", 0.000001))
+    t.value("task", await t.poll())
+    await t.history()
