@@ -31,3 +31,5 @@ add_custom_command(
   COMMENT "Avro schemas"
   VERBATIM)
 add_custom_target(pd_avsc ALL DEPENDS ${CMAKE_BINARY_DIR}/avsc/perdure.v1.Record.avsc)
+
+pd_program(pd_record_bench SOURCES ${record_dir}/tools/bench_main.c LINK pd_record)
