@@ -20,6 +20,12 @@ void pd_arena_init(pd_arena_t *arena)
     memset(arena, 0, sizeof(*arena));
 }
 
+void pd_arena_init_sized(pd_arena_t *arena, size_t first_size)
+{
+    pd_arena_init(arena);
+    arena->first_size = first_size;
+}
+
 static void free_chunks(pd_arena_chunk_t *chunk)
 {
     while (chunk) {
@@ -49,7 +55,8 @@ void pd_arena_reset(pd_arena_t *arena)
 
 static void add_chunk(pd_arena_t *arena, size_t size)
 {
-    size_t chunk_size = arena->current ? arena->current->size * 2 : CHUNK_SIZE_MIN;
+    size_t first_size = arena->first_size ? arena->first_size : CHUNK_SIZE_MIN;
+    size_t chunk_size = arena->current ? arena->current->size * 2 : first_size;
     pd_arena_chunk_t *chunk;
 
     if (chunk_size > CHUNK_SIZE_MAX)

@@ -17,11 +17,14 @@ typedef struct pd_arena_chunk pd_arena_chunk_t;
 typedef struct pd_arena {
     pd_arena_chunk_t *first;
     pd_arena_chunk_t *current;
-    size_t used_size; /* bytes handed out since the last reset, rounded up */
+    size_t used_size;  /* bytes handed out since the last reset, rounded up */
+    size_t first_size; /* of the first chunk; 0: about a page */
 } pd_arena_t;
 
 /* No allocation happens before the first use. */
 void pd_arena_init(pd_arena_t *arena);
+/* As _init, for arenas that are many and mostly small: the first chunk has first_size bytes. */
+void pd_arena_init_sized(pd_arena_t *arena, size_t first_size);
 void pd_arena_deinit(pd_arena_t *arena);
 /* Forgets everything handed out; keeps one chunk for reuse. */
 void pd_arena_reset(pd_arena_t *arena);

@@ -264,6 +264,12 @@ pd_loop_t *pd_loop_event_loop(pd_loop_event_t *self)
     return &self->loop;
 }
 
+int64_t pd_loop_event_refresh_ns(pd_loop_event_t *self)
+{
+    refresh_now(self);
+    return self->now_ns;
+}
+
 struct event_base *pd_loop_event_base(pd_loop_event_t *self)
 {
     return self->base;

@@ -27,6 +27,9 @@ void pd_loop_event_run(pd_loop_event_t *self);
 void pd_loop_event_break(pd_loop_event_t *self);
 
 pd_loop_t *pd_loop_event_loop(pd_loop_event_t *self);
+/* Reads the clock anew: the first thing an I/O callback does, since only mail and timers begin with a
+ * fresh clock by themselves. Returns it. @thread loop */
+int64_t pd_loop_event_refresh_ns(pd_loop_event_t *self);
 /* For bufferevents and signals. Borrowed. @thread loop */
 struct event_base *pd_loop_event_base(pd_loop_event_t *self);
 
