@@ -22,6 +22,9 @@ from temporalio.api.errordetails.v1 import message_pb2 as errordetails
 
 UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 
+# The Python SDK names a worker's sticky queue by its identity and 32 hexadecimal digits.
+STICKY_NAME = re.compile(r"(?<=-)[0-9a-f]{32}\b")
+
 # Fields that each server fills from its own clock, counters or internals: only "set or not set" is compared.
 OPAQUE = {
     "task_id": "$task-id",
@@ -43,7 +46,12 @@ OPAQUE = {
 # Advice whose very presence depends on the load of the moment.
 LEFT_OUT = {"backlog_count_hint", "poller_scaling_decision"}
 # Lists that a server keeps in no order, and what to sort them by.
-UNORDERED = {"pending_activities": "activity_id", "pollers": "identity"}
+UNORDERED = {
+    "pending_activities": lambda item: item.activity_id,
+    "pollers": lambda item: item.identity,
+    "core_used_flags": lambda item: item,
+    "lang_used_flags": lambda item: item,
+}
 # Durations that a server measures instead of copying them.
 MEASURED = {"execution_duration", "approximate_backlog_age"}
 # Computed from the clock, but steady enough to be compared to a tenth of a second.
@@ -69,7 +77,7 @@ def field_value(field: FieldDescriptor, content: Any) -> Any:
         item = field.message_type.fields_by_name["value"]
         return {request_id(str(key)): scalar(item, content[key]) for key in sorted(content)}
     if field.is_repeated and field.name in UNORDERED:
-        content = sorted(content, key=lambda item: getattr(item, UNORDERED[field.name]))
+        content = sorted(content, key=UNORDERED[field.name])
     if field.is_repeated:
         return [scalar(field, item) for item in content]
     return scalar(field, content)
@@ -207,7 +215,7 @@ def symbolise(observations: dict[str, Any], nonce: str) -> dict[str, Any]:
             return [replace(item) for item in value]
         if isinstance(value, str):
             value = UUID.sub(lambda found: runs.get(found.group(), "$uuid"), value)
-            return value.replace(f".{nonce}", "")
+            return STICKY_NAME.sub("$hex", value).replace(f".{nonce}", "")
         return value
 
     collect(observations, "")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import temporalio.client
+from temporalio.runtime import Runtime, TelemetryConfig
 
 from . import compare, normalise, registry
 from .server import ROOT, Server
@@ -98,8 +99,11 @@ class Run:
         try:
             self.start_servers()
             await asyncio.gather(*(server.ready() for server in self.servers))
+            quiet = Runtime(telemetry=TelemetryConfig(logging=None))
             for server in self.servers:
-                client = await temporalio.client.Client.connect(server.address, identity="parity-client")
+                client = await temporalio.client.Client.connect(
+                    server.address, identity="parity-client", runtime=quiet
+                )
                 self.clients.append(client)
             for _ in range(self.options.repeat):
                 await self.round(programs)
@@ -195,4 +199,5 @@ def main() -> int:
     # Programs provoke failures on purpose; the SDK's warnings about them would bury the report.
     logging.disable(logging.CRITICAL)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    os.environ["RUST_BACKTRACE"] = "0"
     return asyncio.run(Run(options).main(programs))

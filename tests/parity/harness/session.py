@@ -56,7 +56,7 @@ class Session:
     """One program on one server. Ids and task queues are the same on both servers and unique to program and run."""
 
     def __init__(self, program: str, nonce: str, address: str, client: temporalio.client.Client):
-        self.program, self.nonce, self.client = program, nonce, client
+        self.program, self.nonce, self.address, self.client = program, nonce, address, client
         self.wid = self.id()
         self.tq = self.id("tq")
         self.sticky = self.id("sticky")
@@ -284,7 +284,8 @@ class Session:
         options.setdefault("identity", "parity-worker")
         options.setdefault("build_id", "parity-build")
         options.setdefault("task_queue", self.tq)
-        running = temporalio.worker.Worker(self.client, workflows=workflows, activities=activities, **options)
+        client = options.pop("client", self.client)
+        running = temporalio.worker.Worker(client, workflows=workflows, activities=activities, **options)
         async with running:
             yield running
 
