@@ -2,8 +2,8 @@
 
 #include "base/assert.h"
 
-/* An open-addressing table of entries; the key sits in the entry. Nothing is ever taken out: removed
- * entries are marked, and an addition of the same ID takes their slot. */
+/* An open-addressing table of entries; the key sits in the entry. Nothing is ever taken out:
+ * removed entries are marked, and an addition of the same ID takes their slot. */
 typedef struct pd_slots {
     void **items;
     size_t count;
@@ -177,8 +177,8 @@ pd_pending_activity_t *pd_pending_activity(pd_draft_t *draft, int64_t scheduled_
 {
     pd_pending_t *pending = pending_of(draft);
     pd_pending_activity_t probe = {.scheduled_event_id = scheduled_event_id};
-    pd_pending_activity_t *activity = slots_find(&pending->activities_by_event, &probe,
-                                                 activity_event_hash, activity_same_event);
+    pd_pending_activity_t *activity =
+        slots_find(&pending->activities_by_event, &probe, activity_event_hash, activity_same_event);
     if (activity)
         return activity->removed ? NULL : activity;
     if (!draft->exec)
@@ -199,16 +199,16 @@ pd_pending_activity_t *pd_pending_activity_by_id(pd_draft_t *draft, const char *
     return load_activity(draft, pending, pd_execution_activity_by_id(draft->exec, activity_id));
 }
 
-pd_pending_activity_t *pd_pending_add_activity(pd_draft_t *draft, int64_t scheduled_event_id,
-                                               const pd_activity_scheduled_attributes_t *attributes)
+pd_pending_activity_t *pd_pending_add_activity(pd_draft_t *draft,
+                                               const pd_history_event_t *scheduled)
 {
-    PD_ASSERT(scheduled_event_id > 0);
+    PD_ASSERT(scheduled->event_id > 0);
     pd_pending_t *pending = pending_of(draft);
     pd_arena_t *arena = draft->decision->arena;
     pd_pending_activity_t *activity = PD_ARENA_NEW(arena, pd_pending_activity_t);
-    activity->scheduled_event_id = scheduled_event_id;
-    activity->activity_id = attributes->activity_id;
-    activity->scheduled = attributes;
+    activity->scheduled_event_id = scheduled->event_id;
+    activity->activity_id = scheduled->activity_task_scheduled_event_attributes->activity_id;
+    activity->scheduled_event = scheduled;
     activity->attempt = 1;
     put_activity(pending, arena, activity);
     pending->activity_count++;
@@ -334,8 +334,9 @@ static void omit(pd_pending_t *pending, pd_arena_t *arena, int64_t started_event
 
 int64_t pd_pending_take_buffered_timer(pd_draft_t *draft, const char *timer_id)
 {
-    /* Only events buffered by earlier decisions can be meant: nobody buffers and cancels at once. */
-    if (!draft->exec || draft->buffered_count == 0)
+    /* Only events buffered by earlier decisions can be meant: nobody buffers and cancels at once.
+     */
+    if (!draft->exec || draft->buffer_flushed || draft->buffered_count == 0)
         return 0;
     pd_pending_t *pending = pending_of(draft);
     const Perdure__V1__ExecutionRow *row = draft->exec->row;

@@ -18,7 +18,7 @@ typedef struct pd_pending_activity {
     int64_t scheduled_event_id;
     const char *activity_id;
     const Perdure__V1__ActivityRow *row; /* as it was before the draft; NULL: scheduled by it */
-    const pd_activity_scheduled_attributes_t *scheduled; /* of those that it scheduled; else NULL */
+    const pd_history_event_t *scheduled_event; /* of those that it scheduled; else NULL */
     int32_t attempt;
     bool started; /* an attempt is with a worker */
     bool cancel_requested;
@@ -36,10 +36,9 @@ typedef struct pd_pending_timer {
 /* NULL when not pending. The entries may be changed by the caller. @thread partition */
 pd_pending_activity_t *pd_pending_activity(pd_draft_t *draft, int64_t scheduled_event_id);
 pd_pending_activity_t *pd_pending_activity_by_id(pd_draft_t *draft, const char *activity_id);
-/* `attributes` are the drafted event's, borrowed. The ID must not be pending. */
-pd_pending_activity_t *pd_pending_add_activity(
-    pd_draft_t *draft, int64_t scheduled_event_id,
-    const pd_activity_scheduled_attributes_t *attributes);
+/* `scheduled` is the drafted event, borrowed. The activity's ID must not be pending. */
+pd_pending_activity_t *pd_pending_add_activity(pd_draft_t *draft,
+                                               const pd_history_event_t *scheduled);
 void pd_pending_remove_activity(pd_draft_t *draft, pd_pending_activity_t *activity);
 size_t pd_pending_activity_count(pd_draft_t *draft);
 
