@@ -64,7 +64,7 @@ typedef struct pd_grpc_server_handler {
 const char *pd_grpc_call_path(const pd_grpc_call_t *call);
 /* First value of a request header (lower-case name; pseudo-headers too); NULL when absent. Values
  * of
- * "-bin" headers are still in base64 (see framing.h). */
+ * "-bin" headers are still in base64 (see text.h). */
 const char *pd_grpc_call_header(const pd_grpc_call_t *call, const char *name);
 /* Wall clock, ns since 1970; INT64_MAX when the peer gave none. The server enforces it. */
 int64_t pd_grpc_call_deadline_ns(const pd_grpc_call_t *call);

@@ -17,7 +17,7 @@ typedef struct pd_grpc_server pd_grpc_server_t;
 typedef struct pd_grpc_server_options {
     const char *ip;            /* numeric, v4 or v6 */
     uint16_t port;             /* 0: the system chooses, see pd_grpc_server_port */
-    bool reuse_port;           /* other servers may listen on the same address */
+    bool reuse_port;           /* other servers of this user may listen on the same address */
     size_t receive_size_max;   /* of one request message, compressed and inflated */
     size_t header_size_max;    /* of a request's header list, counted as in RFC 9113 */
     size_t held_size_max;      /* request bytes of all unanswered calls together */
@@ -26,6 +26,11 @@ typedef struct pd_grpc_server_options {
     uint32_t connection_count_max;
     int64_t keepalive_idle_ns;    /* silent that long: we ping */
     int64_t keepalive_timeout_ns; /* and still silent: the connection is dead */
+    /* Answers of this size are compressed for peers that accept it; see README.md for the reasons.
+     * Loopback peers get none, unless gzip_loopback. */
+    size_t gzip_size_min;
+    size_t gzip_size_max;
+    bool gzip_loopback;
 } pd_grpc_server_options_t;
 
 typedef struct pd_grpc_server_stats {
