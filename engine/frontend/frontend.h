@@ -17,9 +17,9 @@ typedef struct pd_frontend_options {
     pd_loop_t *loop;
     pd_router_t router;
     pd_namespaces_t *namespaces;
-    uint64_t seed;            /* of request IDs and poll IDs made here */
-    const char *cluster_name; /* GetClusterInfo; NULL: "active" */
-    const char *cluster_id;   /* a UUID; NULL: all zeros */
+    uint64_t seed;               /* of request IDs and poll IDs made here */
+    const char *cluster_name;    /* GetClusterInfo; NULL: "active" */
+    const char *cluster_id;      /* a UUID; NULL: all zeros */
     int32_t history_shard_count; /* GetClusterInfo: the number of partitions */
 } pd_frontend_options_t;
 

@@ -1,12 +1,12 @@
 /* router.h -- what the frontend needs of the node: somebody who knows where things live.
  *
- * Implemented by engine/node (many loops), by the simulator and, as a stub, by tests and the fuzzer.
- * Every function that returns bool takes the call on `true` and answers it exactly once, on any
- * loop, now or later; on `false` (a mailbox is full) the call stays with the frontend, which answers
- * RESOURCE_EXHAUSTED.
+ * Implemented by engine/node (many loops), by the simulator and, as a stub, by tests and the
+ * fuzzer. Every function that returns bool takes the call on `true` and answers it exactly once, on
+ * any loop, now or later; on `false` (a mailbox is full) the call stays with the frontend, which
+ * answers RESOURCE_EXHAUSTED.
  *
- * Thread: called on the frontend's loop (pd_call_t.home). Ownership: everything handed over lives in
- * the call's arena until the call was answered. */
+ * Thread: called on the frontend's loop (pd_call_t.home). Ownership: everything handed over lives
+ * in the call's arena until the call was answered. */
 #ifndef PD_ENGINE_FRONTEND_ROUTER_H
 #define PD_ENGINE_FRONTEND_ROUTER_H
 

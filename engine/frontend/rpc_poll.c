@@ -1,0 +1,51 @@
+/* Workers ask for tasks. */
+#include "engine/frontend/validate.h"
+
+static int64_t poll_until_ns(const pdi_rpc_t *rpc)
+{
+    int64_t until_ns = pd_ns_add(rpc->now_ns, PD_POLL_WAIT_NS);
+    int64_t last_ns = rpc->call->deadline_ns - PD_POLL_MARGIN_NS;
+
+    return last_ns < until_ns ? last_ns : until_ns;
+}
+
+static const pd_rpc_error_t *poll(pdi_rpc_t *rpc, pd_task_kind_t kind,
+                                  const Temporal__Api__Taskqueue__V1__TaskQueue *task_queue,
+                                  const char *identity, const char *worker_instance_key)
+{
+    const pd_router_t *router = &rpc->frontend->options.router;
+    pd_poll_t *poll = PD_ARENA_NEW(rpc->arena, pd_poll_t);
+    bool sticky =
+        task_queue->kind == TEMPORAL__API__ENUMS__V1__TASK_QUEUE_KIND__TASK_QUEUE_KIND_STICKY;
+
+    poll->call = rpc->call;
+    poll->kind = kind;
+    poll->ns = rpc->ns;
+    poll->task_queue = task_queue->name;
+    poll->normal_task_queue = sticky ? task_queue->normal_name : NULL;
+    poll->identity = identity;
+    poll->worker_instance_key = worker_instance_key;
+    poll->request_id = pdi_uuid(rpc);
+    poll->until_ns = poll_until_ns(rpc);
+    return pdi_taken(rpc, router->ops->poll(router->ctx, poll));
+}
+
+const pd_rpc_error_t *pdi_poll_workflow_task_queue(pdi_rpc_t *rpc)
+{
+    PD_WS(PollWorkflowTaskQueueRequest) *request = rpc->request;
+
+    PDI_CHECK(pdi_check_identity(rpc, request->identity));
+    PDI_CHECK(pdi_check_task_queue(rpc, request->task_queue));
+    return poll(rpc, PD_TASK_WORKFLOW, request->task_queue, request->identity,
+                request->worker_instance_key);
+}
+
+const pd_rpc_error_t *pdi_poll_activity_task_queue(pdi_rpc_t *rpc)
+{
+    PD_WS(PollActivityTaskQueueRequest) *request = rpc->request;
+
+    PDI_CHECK(pdi_check_task_queue(rpc, request->task_queue));
+    PDI_CHECK(pdi_check_identity(rpc, request->identity));
+    return poll(rpc, PD_TASK_ACTIVITY, request->task_queue, request->identity,
+                request->worker_instance_key);
+}

@@ -1,0 +1,30 @@
+/* Task queues as matching sees them. */
+#include "engine/frontend/validate.h"
+
+const pd_rpc_error_t *pdi_describe_task_queue(pdi_rpc_t *rpc)
+{
+    PD_WS(DescribeTaskQueueRequest) *request = rpc->request;
+    const pd_router_t *router = &rpc->frontend->options.router;
+
+    PDI_CHECK(pdi_check_task_queue(rpc, request->task_queue));
+    return pdi_taken(rpc,
+                     router->ops->describe_task_queue(router->ctx, rpc->call, rpc->ns, request));
+}
+
+/* One place sees the whole queue: there is one partition of each kind. */
+const pd_rpc_error_t *pdi_list_task_queue_partitions(pdi_rpc_t *rpc)
+{
+    PD_WS(ListTaskQueuePartitionsRequest) *request = rpc->request;
+    PD_WS(ListTaskQueuePartitionsResponse) *response = pdi_new_response(rpc);
+    Temporal__Api__Taskqueue__V1__TaskQueuePartitionMetadata *partition =
+        PD_PB_NEW(rpc->arena, Temporal__Api__Taskqueue__V1__TaskQueuePartitionMetadata,
+                  temporal__api__taskqueue__v1__task_queue_partition_metadata);
+
+    PDI_CHECK(pdi_check_task_queue(rpc, request->task_queue));
+    partition->key = request->task_queue->name;
+    response->n_activity_task_queue_partitions = 1;
+    response->activity_task_queue_partitions = &partition;
+    response->n_workflow_task_queue_partitions = 1;
+    response->workflow_task_queue_partitions = &partition;
+    return pdi_respond(rpc, response);
+}
