@@ -223,7 +223,10 @@ def symbolise(observations: dict[str, Any], nonce: str) -> dict[str, Any]:
 
 
 def mask(value: Any, paths: tuple[str, ...]) -> Any:
-    """Replaces what the dotted paths name ("events.*.attributes.x"; * is any key or index) by $masked."""
+    """Replaces what the dotted paths name ("events.*.attributes.x"; * is any key or index) by $masked.
+
+    Whether it was there at all is hidden too, when the last part is a name: what is masked depends on chance.
+    """
     for path in paths:
         mask_one(value, path.split("."))
     return value
@@ -231,8 +234,10 @@ def mask(value: Any, paths: tuple[str, ...]) -> Any:
 
 def mask_one(value: Any, path: list[str]) -> None:
     if isinstance(value, list):
-        items = list(enumerate(value)) if path[0] == "*" else [(int(path[0]), value[int(path[0])])]
+        items = [(index, item) for index, item in enumerate(value) if path[0] in ("*", str(index))]
     elif isinstance(value, dict):
+        if len(path) == 1 and path[0] != "*":
+            value[path[0]] = "$masked"
         items = [(key, item) for key, item in value.items() if path[0] in ("*", key)]
     else:
         return

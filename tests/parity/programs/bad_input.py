@@ -31,9 +31,10 @@ async def start_wrong_ids(t: Session):
     await t.error("long namespace", start(namespace=LONG))
     await t.error("unknown namespace", start(namespace="nowhere"))
     await t.error("nothing at all", t.rpc.StartWorkflowExecution(namespace="", identity=""))
-    await t.error("not utf-8 free", start(workflow_id="\u00e4\u4e2d\U0001f600 \t\n"))
-    t.value("history of the strange id", (await t.events("\u00e4\u4e2d\U0001f600 \t\n"))[0])
-    await t.terminate("\u00e4\u4e2d\U0001f600 \t\n")
+    strange = "\u00e4\u4e2d\U0001f600 \t\n" + t.wid
+    await t.error("strange but fine", start(workflow_id=strange))
+    t.value("history of the strange id", (await t.events(strange))[0])
+    await t.terminate(strange)
     await t.error("ok after all that", start())
 
 
@@ -106,9 +107,9 @@ async def message_over_four_mebibytes(t: Session):
     await t.error("start", t.start(input=payloads("x" * (5 << 20))))
     await t.start()
     await t.error("signal", t.signal("s", "x" * (5 << 20)))
-    task = await t.poll()
-    await t.error("query results", t.complete(task, query_results={"q": {"answer": payloads("x" * (5 << 20))}}))
-    await t.complete(task)
+    results = {"q": {"answer": payloads("x" * (5 << 20))}}
+    await t.error("completion", t.rpc.RespondWorkflowTaskCompleted(task_token=b"any", query_results=results))
+    await t.error("afterwards", t.signal())
 
 
 @program

@@ -421,6 +421,7 @@ async def cron_cancelled(t: Session):
 async def cron_continues_as_new(t: Session):
     first = await t.start(cron_schedule="@every 2s")
     await t.step(continue_as_new(t.tq, cron_schedule="@every 2s"))
+    await t.event("WORKFLOW_TASK_SCHEDULED")
     await t.history("first", run=first, mask=RANDOM_BACKOFF)
     await t.history("second", mask=RANDOM_BACKOFF)
 

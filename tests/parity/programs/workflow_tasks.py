@@ -444,8 +444,8 @@ async def two_polls_one_task(t: Session):
 @program
 async def poll_with_nothing_to_do(t: Session):
     """An empty answer shortly before the deadline."""
-    t.value("workflow", await t.rpc.PollWorkflowTaskQueue(task_queue={"name": t.tq}, _timeout=3))
-    t.value("activity", await t.rpc.PollActivityTaskQueue(task_queue={"name": t.tq}, _timeout=3))
+    t.value("workflow", await t.rpc.PollWorkflowTaskQueue(task_queue={"name": t.tq}, _timeout=5))
+    t.value("activity", await t.rpc.PollActivityTaskQueue(task_queue={"name": t.tq}, _timeout=5))
 
 
 @program
