@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/diag.h"
 #include "base/memory.h"
 #include "log/record/record_private.h"
 
@@ -43,6 +44,18 @@ pd_record_codec_t *pd_record_codec_new(const ProtobufCMessageDescriptor *root)
     codec->schema_json = pdi_schema_write(codec->root);
     PD_ASSERT(add_writer(codec, codec->schema_json, &error) == PD_OK);
     PD_ASSERT(codec->writer_count == 1);
+    for (const pdi_kept_schema_t *kept = pdi_kept_schemas; kept->root; kept++) {
+        pd_status_t status;
+
+        if (strcmp(kept->root, root->name) != 0)
+            continue;
+        /* A test resolves them all, so this cannot fail in a binary that has been tested. */
+        status = add_writer(codec, kept->json, &error);
+        if (status != PD_OK && status != PD_EXISTS)
+            PD_DIAG(PD_DIAG_ERROR, "kept schema does not resolve", "root=%s reason=\"%s\"",
+                    root->name, error.text);
+        PD_ASSERT(status == PD_OK || status == PD_EXISTS);
+    }
     return codec;
 }
 

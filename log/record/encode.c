@@ -120,9 +120,12 @@ static bool put_value(output_t *out, pdi_kind_t kind, const pdi_type_t *type, co
 
 static bool is_present(const pdi_field_t *field, const uint8_t *message, const void *member)
 {
+    const void *pointer;
+
     if (field->quantifier_offset != 0)
         return *(const protobuf_c_boolean *)(message + field->quantifier_offset) != 0;
-    return *(const void *const *)member != NULL;
+    pointer = *(const void *const *)member;
+    return pointer != NULL && pointer != field->proto->default_value;
 }
 
 static bool put_nullable(output_t *out, const pdi_field_t *field, const uint8_t *message,

@@ -20,8 +20,17 @@ add_custom_command(
   COMMENT "names of oneofs"
   VERBATIM)
 
+pd_program(pd_embed_schemas SOURCES ${record_dir}/tools/embed_main.c)
+file(GLOB kept_schemas CONFIGURE_DEPENDS ${record_dir}/schemas/*.avsc)
+add_custom_command(
+  OUTPUT ${generated_dir}/kept_schemas.c
+  COMMAND pd_embed_schemas ${generated_dir}/kept_schemas.c ${kept_schemas}
+  DEPENDS ${kept_schemas} pd_embed_schemas
+  COMMENT "kept schemas"
+  VERBATIM)
+
 pd_module(pd_record DIRS ${record_dir} LINK pd_base pd_pb pd_proto PkgConfig::AVRO PkgConfig::OPENSSL)
-target_sources(pd_record PRIVATE ${generated_dir}/oneof_names.c)
+target_sources(pd_record PRIVATE ${generated_dir}/oneof_names.c ${generated_dir}/kept_schemas.c)
 
 pd_program(pd_avsc_writer SOURCES ${record_dir}/tools/avsc_main.c LINK pd_record)
 add_custom_command(

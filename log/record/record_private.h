@@ -154,6 +154,14 @@ typedef struct pdi_oneof_name {
 
 extern const pdi_oneof_name_t pdi_oneof_names[]; /* ends with a NULL message */
 
+/* Generated from schemas/: one per schema that a release has written. */
+typedef struct pdi_kept_schema {
+    const char *root; /* full name of the root message */
+    const char *json;
+} pdi_kept_schema_t;
+
+extern const pdi_kept_schema_t pdi_kept_schemas[]; /* ends with a NULL root */
+
 /* type.c: the type and all that it reaches. */
 const pdi_type_t *pdi_type_get(pd_record_codec_t *codec, const ProtobufCMessageDescriptor *proto);
 /* NULL when no such type is reachable. */

@@ -34,8 +34,8 @@ static int64_t number(pd_filler_t *filler, int64_t min, int64_t max)
 
 static char *text(pd_filler_t *filler)
 {
-    static const char *const pieces[] = {"a", "Z", " ", "\"", "\\", "\n", "é", "€", "𝄞", "0123456789",
-                                         "\x01", "\x7f"};
+    static const char *const pieces[] = {"a", "Z", " ", "\"",         "\\",   "\n",
+                                         "é", "€", "𝄞", "0123456789", "\x01", "\x7f"};
     uint64_t count = below(filler, 8) == 0 ? below(filler, 60) : below(filler, 6);
     char *out = pd_arena_calloc(filler->arena, count + 1, 10);
 

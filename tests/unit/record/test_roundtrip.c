@@ -11,6 +11,7 @@
 #include "log/record/record.h"
 #include "log/record/record_private.h"
 #include "perdure/v1/record.pb-c.h"
+#include "shapes.pb-c.h"
 #include "tests/unit/record/filler.h"
 
 static uint64_t seed;
@@ -70,6 +71,14 @@ static void test_records(void **state)
     many(&perdure__v1__record__descriptor, 300, 25, 12);
 }
 
+static void test_shapes(void **state)
+{
+    many(&perdure__test__v1__shapes__descriptor, 500, 60, 5);
+    many(&perdure__test__v1__optionals__descriptor, 500, 50, 2);
+    many(&perdure__test__v1__choices__descriptor, 500, 50, 4);
+    many(&perdure__test__v1__empty_items__descriptor, 50, 70, 4);
+}
+
 static void test_histories(void **state)
 {
     many(&temporal__api__history__v1__history__descriptor, 100, 40, 8);
@@ -90,6 +99,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_records),
+        cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_histories),
         cmocka_unit_test(test_every_reachable_type),
     };
