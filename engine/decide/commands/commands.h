@@ -37,8 +37,6 @@ typedef struct pd_completion {
     pd_draft_t *draft;
     const Temporal__Api__Workflowservice__V1__RespondWorkflowTaskCompletedRequest *request;
     int64_t workflow_task_completed_event_id;
-    /* Events were waiting in the buffer when the completion arrived: closing is refused. */
-    bool had_buffered_events;
 
     /* Results. Handlers set them. */
     /* A close command was handled: what follows it is ignored. */
@@ -78,12 +76,20 @@ const pd_command_failure_t *pd_command_fail(pd_completion_t *completion,
                                             const char *format, ...) PD_PRINTF(3, 4);
 /* Form 2. */
 const pd_command_failure_t *
-pd_command_terminate(pd_completion_t *completion,
+pd_command_fail_hard(pd_completion_t *completion,
                      Temporal__Api__Enums__V1__WorkflowTaskFailedCause cause, const char *format,
                      ...) PD_PRINTF(3, 4);
 
-/* NULL when `message` (may be NULL) packs into at most PD_BLOB_SIZE_MAX bytes; else form 2 with
- * `text`, e.g. "ScheduleActivityTaskCommandAttributes.Input exceeds size limit.". */
+/* Form 3: INVALID_ARGUMENT, nothing is recorded. */
+const pd_command_failure_t *pd_command_refuse(pd_completion_t *completion, const char *format, ...)
+    PD_PRINTF(2, 3);
+
+/* For commands that close the run: refused with UNHANDLED_COMMAND while events wait in the buffer.
+ */
+const pd_command_failure_t *pd_command_check_close(pd_completion_t *completion);
+
+/* NULL when `size` is at most PD_BLOB_SIZE_MAX (limits.h); else form 2 with `text`, e.g.
+ * "ScheduleActivityTaskCommandAttributes.Input exceeds size limit.". */
 const pd_command_failure_t *
 pd_command_check_size(pd_completion_t *completion,
                       Temporal__Api__Enums__V1__WorkflowTaskFailedCause cause, size_t size,
@@ -117,6 +123,10 @@ const pd_command_failure_t *pd_handle_start_timer(pd_completion_t *completion,
                                                   const pd_worker_command_t *command);
 const pd_command_failure_t *pd_handle_cancel_timer(pd_completion_t *completion,
                                                    const pd_worker_command_t *command);
+/* Commands that need what is not there yet (children, external workflows, updates, Nexus): refused.
+ */
+const pd_command_failure_t *pd_handle_not_built(pd_completion_t *completion,
+                                                const pd_worker_command_t *command);
 /* In schedule_activity.c: starts the eager activities that are still pending and not canceled, and
  * fills completion->eager_tasks. Called once, after the last command, if the run is still open. */
 void pd_completion_start_eager(pd_completion_t *completion);

@@ -1,0 +1,178 @@
+#include "engine/decide/close.h"
+
+#include "api/pb/time.h"
+#include "base/assert.h"
+#include "engine/decide/cron.h"
+#include "engine/decide/workflow_retry.h"
+
+#define INITIATOR(NAME)                                                                            \
+    TEMPORAL__API__ENUMS__V1__CONTINUE_AS_NEW_INITIATOR__CONTINUE_AS_NEW_INITIATOR_##NAME
+
+static const int64_t CHAIN_INTERVAL_MIN_NS = INT64_C(1000000000);
+
+const pd_started_t *pd_close_started(pd_draft_t *draft)
+{
+    pd_decision_t *decision = draft->decision;
+    pd_history_event_t *event = NULL;
+    pd_error_t error;
+    pd_status_t status =
+        pd_store_history_event(decision->store, draft->exec, 1, decision->arena, &event, &error);
+
+    /* A run that cannot read its own first event is corrupt: deciding must not go on. */
+    PD_ASSERT(status == PD_OK && event &&
+              (int)event->event_type == PD_EVENT(WORKFLOW_EXECUTION_STARTED));
+    return event->workflow_execution_started_event_attributes;
+}
+
+/* ---- plans ---- */
+
+static bool plan_cron(pd_draft_t *draft, pd_next_run_t *next)
+{
+    const Perdure__V1__ExecutionRow *row = draft->exec->row;
+    int64_t backoff_ns;
+
+    if (pd_pb_empty(row->cron_schedule))
+        return false;
+    backoff_ns =
+        pd_cron_backoff_ns(row->cron_schedule, row->execution_time_ns, draft->decision->now_ns);
+    if (backoff_ns < 0)
+        return false;
+    next->run_id = pd_new_run_id(draft->decision);
+    next->initiator = INITIATOR(CRON_SCHEDULE);
+    next->backoff_ns = backoff_ns;
+    return true;
+}
+
+void pd_close_plan_cron(pd_draft_t *draft, pd_next_run_t *next)
+{
+    memset(next, 0, sizeof(*next));
+    (void)plan_cron(draft, next);
+}
+
+void pd_close_plan_retry(pd_draft_t *draft, Temporal__Api__Failure__V1__Failure *failure,
+                         pd_next_run_t *next)
+{
+    const Perdure__V1__ExecutionRow *row = draft->exec->row;
+    const pd_workflow_retry_t retry = {
+        .policy = row->retry_policy,
+        .attempt = row->attempt,
+        .expiration_ns = row->execution_deadline_ns,
+        .now_ns = draft->decision->now_ns,
+        .failure = failure,
+    };
+    int64_t backoff_ns;
+
+    memset(next, 0, sizeof(*next));
+    backoff_ns = pd_workflow_retry_backoff_ns(&retry, &next->retry_state);
+    next->failure = failure;
+    if (backoff_ns >= 0) {
+        next->run_id = pd_new_run_id(draft->decision);
+        next->initiator = INITIATOR(RETRY);
+        next->backoff_ns = backoff_ns;
+    } else if (plan_cron(draft, next)) {
+        next->last_completion_result = pd_close_started(draft)->last_completion_result;
+    }
+}
+
+int64_t pd_close_min_backoff_ns(const pd_draft_t *draft, int64_t backoff_ns)
+{
+    const Perdure__V1__ExecutionRow *row = draft->exec->row;
+    int64_t since_ns = row->execution_time_ns ? row->execution_time_ns : row->start_time_ns;
+    int64_t lifetime_ns = draft->decision->now_ns - since_ns;
+    int64_t interval_ns = backoff_ns > 0 ? pd_ns_add(lifetime_ns, backoff_ns) : lifetime_ns;
+
+    if (interval_ns < CHAIN_INTERVAL_MIN_NS)
+        return CHAIN_INTERVAL_MIN_NS - lifetime_ns;
+    return backoff_ns;
+}
+
+/* ---- the next run ---- */
+
+void pd_close_begin_next(pd_draft_t *draft, const pd_next_run_t *next)
+{
+    pd_decision_t *decision = draft->decision;
+    const Perdure__V1__ExecutionRow *row = draft->exec->row;
+    const pd_started_t *before;
+    pd_started_t *started;
+    pd_new_run_t run = {0};
+
+    if (!next->run_id)
+        return;
+    before = pd_close_started(draft);
+    started = PD_PB_NEW(decision->arena,
+                        Temporal__Api__History__V1__WorkflowExecutionStartedEventAttributes,
+                        temporal__api__history__v1__workflow_execution_started_event_attributes);
+    started->workflow_type = before->workflow_type;
+    started->task_queue = before->task_queue;
+    started->input = before->input;
+    started->header = before->header;
+    started->workflow_execution_timeout = before->workflow_execution_timeout;
+    started->workflow_run_timeout = before->workflow_run_timeout;
+    started->workflow_task_timeout = before->workflow_task_timeout;
+    started->retry_policy = before->retry_policy;
+    started->cron_schedule = before->cron_schedule;
+    started->memo = before->memo;
+    started->search_attributes = before->search_attributes;
+    started->priority = before->priority;
+    started->initiator = next->initiator;
+    started->last_completion_result = next->last_completion_result;
+    started->continued_failure = next->failure;
+    started->attempt = next->initiator == INITIATOR(RETRY) ? row->attempt + 1 : 1;
+    if (next->initiator == INITIATOR(RETRY)) {
+        started->completion_callbacks = before->completion_callbacks;
+        started->n_completion_callbacks = before->n_completion_callbacks;
+    }
+    run.run_id = next->run_id;
+    run.request_id = pd_new_run_id(decision);
+    run.started = started;
+    run.previous_run_id = row->run_id;
+    run.first_run_id = row->first_run_id;
+    run.execution_deadline_ns = row->execution_deadline_ns;
+    run.first_task_backoff_ns = pd_close_min_backoff_ns(draft, next->backoff_ns);
+    (void)pd_new_run_write(decision, &run);
+}
+
+/* ---- terminating ---- */
+
+Temporal__Api__Common__V1__Payloads *pd_json_string_payloads(pd_arena_t *arena, const char *text)
+{
+    Temporal__Api__Common__V1__Payloads *payloads =
+        PD_PB_NEW(arena, Temporal__Api__Common__V1__Payloads, temporal__api__common__v1__payloads);
+    Temporal__Api__Common__V1__Payload *payload =
+        PD_PB_NEW(arena, Temporal__Api__Common__V1__Payload, temporal__api__common__v1__payload);
+    Temporal__Api__Common__V1__Payload__MetadataEntry *entry =
+        PD_PB_NEW(arena, Temporal__Api__Common__V1__Payload__MetadataEntry,
+                  temporal__api__common__v1__payload__metadata_entry);
+    char *json = pd_arena_alloc(arena, strlen(text) * 2 + 3), *end = json;
+
+    *end++ = '"';
+    for (const char *at = text; *at; at++) {
+        if (*at == '"' || *at == '\\')
+            *end++ = '\\';
+        *end++ = *at;
+    }
+    *end++ = '"';
+    entry->key = (char *)"encoding";
+    entry->value.data = (uint8_t *)"json/plain";
+    entry->value.len = sizeof("json/plain") - 1;
+    payload->metadata = pd_arena_memdup(arena, &entry, sizeof(entry));
+    payload->n_metadata = 1;
+    payload->data.data = (uint8_t *)json;
+    payload->data.len = (size_t)(end - json);
+    payloads->payloads = pd_arena_memdup(arena, &payload, sizeof(payload));
+    payloads->n_payloads = 1;
+    return payloads;
+}
+
+void pd_close_terminate(pd_draft_t *draft, const char *reason,
+                        Temporal__Api__Common__V1__Payloads *details, const char *identity)
+{
+    pd_history_event_t *event =
+        pd_draft_close(draft, PD_EVENT(WORKFLOW_EXECUTION_TERMINATED), true);
+    Temporal__Api__History__V1__WorkflowExecutionTerminatedEventAttributes *attributes =
+        event->workflow_execution_terminated_event_attributes;
+
+    attributes->reason = (char *)pd_pb_str(reason);
+    attributes->details = details;
+    attributes->identity = (char *)pd_pb_str(identity);
+}

@@ -1,0 +1,32 @@
+/* Commands whose other half is not there yet: children, external workflows, updates, Nexus. The
+ * workflow task fails, with a cause and a text that say so, instead of a workflow that waits
+ * forever. */
+#include "engine/decide/commands/commands.h"
+
+#define TYPE(NAME) TEMPORAL__API__ENUMS__V1__COMMAND_TYPE__COMMAND_TYPE_##NAME
+
+static Temporal__Api__Enums__V1__WorkflowTaskFailedCause cause_of(int type)
+{
+    switch (type) {
+    case TYPE(START_CHILD_WORKFLOW_EXECUTION):
+        return PD_WFT_CAUSE(BAD_START_CHILD_EXECUTION_ATTRIBUTES);
+    case TYPE(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION):
+        return PD_WFT_CAUSE(BAD_SIGNAL_WORKFLOW_EXECUTION_ATTRIBUTES);
+    case TYPE(REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION):
+        return PD_WFT_CAUSE(BAD_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_ATTRIBUTES);
+    case TYPE(PROTOCOL_MESSAGE):
+        return PD_WFT_CAUSE(BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE);
+    default:
+        return PD_WFT_CAUSE(FEATURE_DISABLED);
+    }
+}
+
+const pd_command_failure_t *pd_handle_not_built(pd_completion_t *completion,
+                                                const pd_worker_command_t *command)
+{
+    const ProtobufCEnumValue *type = protobuf_c_enum_descriptor_get_value(
+        &temporal__api__enums__v1__command_type__descriptor, (int)command->command_type);
+
+    return pd_command_fail(completion, cause_of((int)command->command_type),
+                           "%s is not implemented by this server.", type ? type->name : "?");
+}
