@@ -165,7 +165,8 @@ Temporal__Api__Common__V1__Payloads *pd_json_string_payloads(pd_arena_t *arena, 
 }
 
 void pd_close_terminate(pd_draft_t *draft, const char *reason,
-                        Temporal__Api__Common__V1__Payloads *details, const char *identity)
+                        Temporal__Api__Common__V1__Payloads *details, const char *identity,
+                        const pd_links_t *links)
 {
     pd_history_event_t *event =
         pd_draft_close(draft, PD_EVENT(WORKFLOW_EXECUTION_TERMINATED), true);
@@ -175,4 +176,8 @@ void pd_close_terminate(pd_draft_t *draft, const char *reason,
     attributes->reason = (char *)pd_pb_str(reason);
     attributes->details = details;
     attributes->identity = (char *)pd_pb_str(identity);
+    if (links) {
+        event->links = links->links;
+        event->n_links = links->n_links;
+    }
 }

@@ -36,9 +36,15 @@ int64_t pd_close_min_backoff_ns(const pd_draft_t *draft, int64_t backoff_ns);
 /* The attributes of the run's WorkflowExecutionStarted event, read from the history. */
 const pd_started_t *pd_close_started(pd_draft_t *draft);
 
-/* Terminates the run. */
+typedef struct pd_links {
+    Temporal__Api__Common__V1__Link **links;
+    size_t n_links;
+} pd_links_t;
+
+/* Terminates the run. `links` may be NULL. */
 void pd_close_terminate(pd_draft_t *draft, const char *reason,
-                        Temporal__Api__Common__V1__Payloads *details, const char *identity);
+                        Temporal__Api__Common__V1__Payloads *details, const char *identity,
+                        const pd_links_t *links);
 /* Payloads with one JSON string. */
 Temporal__Api__Common__V1__Payloads *pd_json_string_payloads(pd_arena_t *arena, const char *text);
 

@@ -56,7 +56,7 @@ static void terminate_and_start(pd_decision_t *decision, const pd_start_request_
     const char *details = pd_arena_printf(decision->arena, "terminated by new runID: %s", run_id);
 
     pd_close_terminate(pd_draft_of(decision), "TerminateIfRunning WorkflowIdReusePolicy",
-                       pd_json_string_payloads(decision->arena, details), "history-service");
+                       pd_json_string_payloads(decision->arena, details), "history-service", NULL);
     start(decision, request, run_id);
 }
 

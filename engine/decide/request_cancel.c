@@ -1,0 +1,40 @@
+/* REQUEST_CANCEL: asks the workflow to cancel itself. Repeats and closed runs are no error. */
+#include <temporal/api/workflowservice/v1/request_response.pb-c.h>
+
+#include "engine/decide/draft.h"
+
+typedef Temporal__Api__Workflowservice__V1__RequestCancelWorkflowExecutionRequest request_t;
+
+static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *command)
+{
+    const request_t *request = command->request;
+    pd_draft_t *draft = pd_draft_of(decision);
+    Temporal__Api__History__V1__WorkflowExecutionCancelRequestedEventAttributes *attributes;
+    pd_history_event_t *event;
+
+    decision->response = PD_PB_NEW(
+        decision->arena, Temporal__Api__Workflowservice__V1__RequestCancelWorkflowExecutionResponse,
+        temporal__api__workflowservice__v1__request_cancel_workflow_execution_response);
+    if (!draft->running)
+        return NULL;
+    if (!pd_pb_empty(request->first_execution_run_id) &&
+        strcmp(request->first_execution_run_id, decision->exec->row->first_run_id) != 0)
+        return pd_rpc_not_found(decision->arena, "workflow execution not found");
+    if (draft->cancel_requested)
+        return NULL;
+    event = pd_draft_outside_event(draft, PD_EVENT(WORKFLOW_EXECUTION_CANCEL_REQUESTED));
+    attributes = event->workflow_execution_cancel_requested_event_attributes;
+    attributes->cause = request->reason;
+    attributes->identity = request->identity;
+    event->links = request->links;
+    event->n_links = request->n_links;
+    draft->cancel_requested = true;
+    pd_draft_wake(draft);
+    return NULL;
+}
+
+const pd_command_kind_t pd_command_request_cancel = {
+    .name = "REQUEST_CANCEL",
+    .cause = PERDURE__V1__CAUSE__CAUSE_REQUEST_CANCEL,
+    .decide = decide,
+};
