@@ -25,7 +25,8 @@ static int64_t number(pd_filler_t *filler, int64_t min, int64_t max)
     case 3:
         return (int64_t)below(filler, 200) - (min < 0 ? 100 : 0);
     default: {
-        int64_t any = (int64_t)(pd_random_u64(filler->random) >> below(filler, 63));
+        uint64_t shift = below(filler, 63); /* in this order: a seed must repeat everywhere */
+        int64_t any = (int64_t)(pd_random_u64(filler->random) >> shift);
 
         return any < min || any > max ? any & max : any;
     }
