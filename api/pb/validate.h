@@ -13,7 +13,7 @@ enum { PD_PB_DEPTH_MAX = 200 };
 
 typedef enum pd_pb_flaw {
     PD_PB_SOUND,
-    PD_PB_BAD_WIRE,  /* not protobuf, or a field of another wire type than it may have */
+    PD_PB_BAD_WIRE, /* not protobuf, or a field of another wire type than it may have */
     PD_PB_BAD_UTF8,
     PD_PB_NUL_BYTE,
     PD_PB_TOO_DEEP,
