@@ -2,6 +2,7 @@
 
 #include "api/pb/time.h"
 #include "base/assert.h"
+#include "engine/decide/task_token.h"
 
 /* Temporal's API calls fields deprecated that its server still fills. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
@@ -119,7 +120,7 @@ static ProtobufCBinaryData pack_token(pd_draft_t *draft, const pd_activity_task_
     token.started_time_ns = attempt->started_time_ns;
     token.activity_id = task->activity_id;
     token.activity_type = task->activity_type ? task->activity_type->name : (char *)"";
-    pd_bytes_t bytes = pd_pb_pack_arena(&token, draft->decision->arena);
+    pd_bytes_t bytes = pd_task_token_encode(draft->decision->arena, &token);
     return (ProtobufCBinaryData){.len = bytes.size, .data = (uint8_t *)bytes.data};
 }
 

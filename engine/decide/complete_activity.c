@@ -18,7 +18,7 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
         decision->arena, Temporal__Api__Workflowservice__V1__RespondActivityTaskCompletedResponse,
         temporal__api__workflowservice__v1__respond_activity_task_completed_response);
     if (pd_activity_payload_size(request->result) > PD_BLOB_SIZE_MAX)
-        return pd_activity_fail_oversized(decision, activity, "COMPLETE_RESULT_EXCEEDS_LIMIT",
+        return pd_activity_fail_oversized(decision, activity, "Complete result exceeds size limit.",
                                           request->identity);
 
     pd_draft_t *draft = pd_draft_of(decision);

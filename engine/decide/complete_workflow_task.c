@@ -114,6 +114,7 @@ static void schedule_next(pd_completion_t *completion, int64_t heartbeat_since_n
     pd_draft_t *draft = completion->draft;
     size_t flushed_count = pd_draft_flush_buffer(draft);
 
+    flushed_count += pd_completion_write_canceled(completion);
     if (!completion->request->force_create_new_workflow_task && !flushed_count &&
         !completion->needs_workflow_task)
         return;

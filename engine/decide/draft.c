@@ -3,6 +3,7 @@
 #include "api/pb/time.h"
 #include "base/assert.h"
 #include "engine/decide/event_type.h"
+#include "engine/decide/pending.h"
 
 #define EVENT_CASE(NAME) PERDURE__V1__EVENT__KIND_##NAME
 #define NEW(draft, Type, name) PD_PB_NEW((draft)->decision->arena, Type, name)
@@ -377,12 +378,16 @@ static pd_history_event_t **collect_buffer(pd_draft_t *draft, size_t *count)
         draft->exec && !draft->buffer_flushed ? draft->exec->row->n_buffered_events : 0;
     pd_history_event_t **events;
 
-    *count = row_count + draft->buffered_new_count;
-    events = pd_arena_alloc(arena, (*count + 1) * sizeof(*events));
-    for (size_t i = 0; i < row_count; i++)
-        events[i] = pd_pb_clone(draft->exec->row->buffered_events[i], arena);
+    *count = 0;
+    events = pd_arena_alloc(arena, (row_count + draft->buffered_new_count + 1) * sizeof(*events));
+    for (size_t i = 0; i < row_count; i++) {
+        const pd_history_event_t *event = draft->exec->row->buffered_events[i];
+
+        if (!pd_pending_omits(draft, event)) /* a timer that was canceled after it fired */
+            events[(*count)++] = pd_pb_clone(event, arena);
+    }
     for (size_t i = 0; i < draft->buffered_new_count; i++)
-        events[row_count + i] = pd_pb_clone(draft->buffered[i]->event_buffered->event, arena);
+        events[(*count)++] = pd_pb_clone(draft->buffered[i]->event_buffered->event, arena);
     return events;
 }
 

@@ -228,6 +228,20 @@ size_t pd_pending_activity_count(pd_draft_t *draft)
     return pending_of(draft)->activity_count;
 }
 
+bool pd_pending_activity_is_closing(pd_draft_t *draft, int64_t scheduled_event_id)
+{
+    pd_pending_t *pending = pending_of(draft);
+    pd_pending_activity_t probe = {.scheduled_event_id = scheduled_event_id};
+    const pd_pending_activity_t *activity =
+        slots_find(&pending->activities_by_event, &probe, activity_event_hash, activity_same_event);
+    if (activity)
+        return activity->removed;
+    if (!draft->exec || draft->buffer_flushed)
+        return false;
+    const Perdure__V1__ActivityRow *row = pd_execution_activity(draft->exec, scheduled_event_id);
+    return row && row->close_buffered;
+}
+
 /* ---- timers ---- */
 
 static void put_timer(pd_pending_t *pending, pd_arena_t *arena, pd_pending_timer_t *timer)

@@ -41,6 +41,9 @@ pd_pending_activity_t *pd_pending_add_activity(pd_draft_t *draft,
                                                const pd_history_event_t *scheduled);
 void pd_pending_remove_activity(pd_draft_t *draft, pd_pending_activity_t *activity);
 size_t pd_pending_activity_count(pd_draft_t *draft);
+/* It has ended, but its close event is not in the history yet: it waits in the buffer, or this
+ * draft removed it. Asking to cancel it is no mistake then. */
+bool pd_pending_activity_is_closing(pd_draft_t *draft, int64_t scheduled_event_id);
 
 /* NULL when not pending. */
 pd_pending_timer_t *pd_pending_timer(pd_draft_t *draft, const char *timer_id);

@@ -27,9 +27,9 @@ void pd_retry_policy_fill(pd_retry_policy_t *policy, pd_arena_t *arena)
         policy->initial_interval = pd_pb_duration(arena, PD_NS_PER_S);
     if (pd_pb_duration_ns(policy->maximum_interval) == 0) {
         int64_t initial_ns = pd_pb_duration_ns(policy->initial_interval);
-        int64_t max_ns = initial_ns > INT64_MAX / interval_max_factor
-                             ? INT64_MAX
-                             : initial_ns * interval_max_factor;
+        int64_t max_ns;
+        if (__builtin_mul_overflow(initial_ns, interval_max_factor, &max_ns))
+            max_ns = INT64_MAX;
         policy->maximum_interval = pd_pb_duration(arena, max_ns);
     }
     if (policy->backoff_coefficient == 0)

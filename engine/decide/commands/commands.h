@@ -18,6 +18,7 @@
 #include "engine/decide/draft.h"
 
 typedef Temporal__Api__Command__V1__Command pd_worker_command_t;
+typedef struct pd_canceled_activity pd_canceled_activity_t;
 
 /* Why a command was not accepted. Exactly one of the three forms. */
 typedef struct pd_command_failure {
@@ -53,6 +54,9 @@ typedef struct pd_completion {
     /* PollActivityTaskQueueResponse, for the response: filled by pd_completion_start_eager. */
     Temporal__Api__Workflowservice__V1__PollActivityTaskQueueResponse **eager_tasks;
     size_t eager_task_count;
+    /* Activities that were canceled before any worker took them, of request_cancel_activity.c. */
+    pd_canceled_activity_t *canceled;
+    pd_canceled_activity_t *canceled_last;
 } pd_completion_t;
 
 /* NULL: accepted. */
@@ -130,5 +134,9 @@ const pd_command_failure_t *pd_handle_not_built(pd_completion_t *completion,
 /* In schedule_activity.c: starts the eager activities that are still pending and not canceled, and
  * fills completion->eager_tasks. Called once, after the last command, if the run is still open. */
 void pd_completion_start_eager(pd_completion_t *completion);
+/* In request_cancel_activity.c: ActivityTaskCanceled for activities that were canceled before any
+ * worker took them, and returns how many. Called once, after the last command and after the buffer
+ * was flushed, if the run is still open: a workflow task is needed when there were any. */
+size_t pd_completion_write_canceled(pd_completion_t *completion);
 
 #endif

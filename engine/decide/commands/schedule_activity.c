@@ -40,7 +40,10 @@ static const char *check_queue(const pd_attributes_t *attributes, const char *wo
         return reason;
     if (strcmp(attributes->task_queue->name, PER_NAMESPACE_WORKER_QUEUE) == 0 &&
         strcmp(workflow_queue, PER_NAMESPACE_WORKER_QUEUE) != 0)
-        return "cannot use internal per-namespace task queue";
+        return pd_arena_printf(arena,
+                               "cannot use internal per-namespace task queue:%s (in parent "
+                               "component task queue: %s)",
+                               attributes->task_queue->name, workflow_queue);
     out->task_queue = pd_pb_new(&temporal__api__taskqueue__v1__task_queue__descriptor, arena);
     *out->task_queue = *attributes->task_queue;
     if (out->task_queue->kind ==
@@ -82,7 +85,7 @@ static const char *check_priority(const Temporal__Api__Common__V1__Priority *pri
     if (strlen(pd_pb_str(priority->fairness_key)) > PD_FAIRNESS_KEY_SIZE_MAX)
         return "invalid priorities: fairness key length exceeds limit";
     if (priority->fairness_weight < 0)
-        return "invalid priorities: fairness weight must be greater than or equal to 0";
+        return "invalid priorities: must be greater than zero";
     return NULL;
 }
 
