@@ -25,6 +25,8 @@ struct pd_loop_event {
     _Atomic(pthread_t) runner; /* the thread inside the loop, 0 when none */
     _Atomic(pd_mail_t *) inbox; /* newest first */
     _Atomic(uint32_t) inbox_count;
+    pd_mail_t *own_first, **own_last; /* posted by the loop's own thread, oldest first */
+    bool own_scheduled;
     uint32_t mailbox_count;
     pd_timer_heap_t timers;
     int64_t armed_at_ns; /* what timer_event is set to; INT64_MAX: not set */
@@ -46,10 +48,27 @@ static void refresh_now(pd_loop_event_t *self)
         self->now_ns = now_ns;
 }
 
+/* Mail from the loop to itself: neither atomics nor system calls. */
+static void push_own(pd_loop_event_t *self, pd_mail_t *mail)
+{
+    mail->next = NULL;
+    *self->own_last = mail;
+    self->own_last = &mail->next;
+    if (!self->own_scheduled) {
+        self->own_scheduled = true;
+        event_active(self->wakeup_event, EV_TIMEOUT, 0);
+    }
+}
+
 static void push(pd_loop_event_t *self, pd_mail_t *mail)
 {
     pd_mail_t *head = atomic_load_explicit(&self->inbox, memory_order_relaxed);
+    pthread_t runner = atomic_load_explicit(&self->runner, memory_order_relaxed);
 
+    if (runner && pthread_equal(runner, pthread_self())) {
+        push_own(self, mail);
+        return;
+    }
     do {
         mail->next = head;
     } while (!atomic_compare_exchange_weak_explicit(&self->inbox, &head, mail, memory_order_release,
@@ -152,33 +171,66 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
     arm(self);
 }
 
-static void on_wakeup(evutil_socket_t fd, short what, void *ctx)
+/* What other threads have posted, oldest first. */
+static pd_mail_t *take_inbox(pd_loop_event_t *self)
 {
-    pd_loop_event_t *self = ctx;
-    pd_mail_t *mail, *ordered = NULL;
-    uint64_t count;
-    uint32_t taken = 0;
+    pd_mail_t *mail = atomic_exchange_explicit(&self->inbox, NULL, memory_order_acquire);
+    pd_mail_t *ordered = NULL;
 
-    /* Clear the eventfd before taking the mail: a post in between wakes us once too often only. */
-    if (read(self->wakeup_fd, &count, sizeof(count)) < 0)
-        PD_ASSERT(errno == EAGAIN);
-    mail = atomic_exchange_explicit(&self->inbox, NULL, memory_order_acquire);
     while (mail) {
         pd_mail_t *next = mail->next;
 
         mail->next = ordered;
         ordered = mail;
         mail = next;
-        taken++;
     }
-    atomic_fetch_sub_explicit(&self->inbox_count, taken, memory_order_relaxed);
-    refresh_now(self);
-    while (ordered) {
-        pd_mail_t *next = ordered->next;
+    return ordered;
+}
 
-        ordered->run(ordered);
-        ordered = next;
+static uint32_t run_mail(pd_mail_t *mail)
+{
+    uint32_t count = 0;
+
+    while (mail) {
+        pd_mail_t *next = mail->next;
+
+        mail->run(mail);
+        mail = next;
+        count++;
     }
+    return count;
+}
+
+static pd_mail_t *take_own(pd_loop_event_t *self)
+{
+    pd_mail_t *mail = self->own_first;
+
+    self->own_first = NULL;
+    self->own_last = &self->own_first;
+    return mail;
+}
+
+static void on_wakeup(evutil_socket_t fd, short what, void *ctx)
+{
+    enum { OWN_ROUNDS = 16 }; /* then sockets and timers get their turn */
+    pd_loop_event_t *self = ctx;
+    uint64_t count;
+    uint32_t taken = 0;
+
+    refresh_now(self);
+    if (what & EV_READ) {
+        /* Clear the eventfd before taking the mail: a post in between wakes us once more, only. */
+        if (read(self->wakeup_fd, &count, sizeof(count)) < 0)
+            PD_ASSERT(errno == EAGAIN);
+        taken += run_mail(take_inbox(self));
+    }
+    self->own_scheduled = true;
+    for (int round = 0; self->own_first && round < OWN_ROUNDS; round++)
+        taken += run_mail(take_own(self));
+    self->own_scheduled = self->own_first != NULL;
+    if (self->own_scheduled)
+        event_active(self->wakeup_event, EV_TIMEOUT, 0);
+    atomic_fetch_sub_explicit(&self->inbox_count, taken, memory_order_relaxed);
 }
 
 pd_loop_event_t *pd_loop_event_new(const pd_loop_event_options_t *options)
@@ -197,6 +249,7 @@ pd_loop_event_t *pd_loop_event_new(const pd_loop_event_options_t *options)
     PD_ASSERT(self->wakeup_event && event_add(self->wakeup_event, NULL) == 0);
     self->timer_event = evtimer_new(self->base, on_timer, self);
     PD_ASSERT(self->timer_event);
+    self->own_last = &self->own_first;
     self->armed_at_ns = INT64_MAX;
     pd_timer_heap_init(&self->timers);
     refresh_now(self);

@@ -7,7 +7,24 @@ static void run_finish(pd_mail_t *mail)
 {
     pd_call_t *call = PD_CONTAINER_OF(mail, pd_call_t, mail);
 
-    call->finish(call);
+    if (call->hold_count)
+        call->finish_due = true;
+    else
+        call->finish(call);
+}
+
+void pd_call_hold(pd_call_t *call)
+{
+    PD_ASSERT_LOOP(call->home);
+    call->hold_count++;
+}
+
+void pd_call_unhold(pd_call_t *call)
+{
+    PD_ASSERT_LOOP(call->home);
+    PD_ASSERT(call->hold_count > 0);
+    if (--call->hold_count == 0 && call->finish_due)
+        call->finish(call);
 }
 
 static void send_home(pd_call_t *call)

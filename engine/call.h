@@ -34,10 +34,24 @@ struct pd_call {
     void (*finish)(pd_call_t *call);
     void *user; /* of whoever made the call */
 
-    /* Where the call waits, if its holder parked it (see pd_call_cancel). Guarded by the loop. */
+    /* Where the router sent the call, for a cancellation to follow it. The frontend's loop sets
+     * these before the call leaves. */
+    pd_loop_t *routed_to;
+    enum { PD_CALL_AT_PARTITION, PD_CALL_AT_MATCHING } canceled_at;
+    void *place;
+
+    /* Set while the holder, on routed_to, lets the call wait: what gets it out again. */
     void (*unpark)(pd_call_t *call);
     void *parked_in;
+
+    /* A cancellation under way keeps the call alive: `finish` waits for it. Home loop only. */
+    uint32_t hold_count;
+    bool finish_due;
 };
+
+/* `finish` waits until as many _unhold as _hold have come. @thread home */
+void pd_call_hold(pd_call_t *call);
+void pd_call_unhold(pd_call_t *call);
 
 /* Serialises `response` and sends the call home. @thread holder */
 void pd_call_respond(pd_call_t *call, const void *response);

@@ -53,13 +53,17 @@ struct pd_command {
     const char *run_id;  /* "": the current run */
     const void *request; /* the API's request message, checked by the frontend */
     const Perdure__V1__TaskToken *token; /* kinds that answer a task */
-    pd_poll_t *poll;          /* kinds that start a task for a poller */
+    pd_poll_t *poll; /* START_* kinds: the poller, answered instead of `call`, which is NULL */
     int64_t scheduled_event_id; /* … which one */
     int32_t attempt;
     void *user; /* of the kind */
     pd_decision_t *decision; /* set while in the partition */
     pd_partition_t *partition;
 };
+
+/* A command that nobody's call pays for: lives in an arena of its own, which the partition frees.
+ * @thread any */
+pd_command_t *pd_command_new(const pd_command_kind_t *kind);
 
 /* Every kind. The frontend makes those that come from clients, matching the START_* ones, the
  * partition's clock FIRE_TIMERS. `request` is what the name says. */

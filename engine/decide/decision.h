@@ -33,6 +33,8 @@ struct pd_decision {
 
     const void *response; /* API message in the arena; NULL with no error: empty answer by kind */
     const pd_rpc_error_t *error;
+    /* Instead of `response`: already serialised (histories are spliced in as wire bytes). */
+    pd_bytes_t response_data;
 
     /* Reading kinds (decide drafts nothing). The answer is built at arrival and sent once all that
      * it was built on surely counts. A long poll that finds nothing sets wait_for_change instead:
@@ -41,6 +43,8 @@ struct pd_decision {
     bool wait_for_change;
     bool wait_expired;
     int64_t wait_until_ns; /* set with wait_for_change; wall clock */
+
+    bool wait_for_answer; /* the QUERY kind: a worker is to be asked (partition/query.c) */
 
     /* For the `applied` hook: a workflow task was started by this decision and is to be handed out
      * inside the response (eager start, return_new_workflow_task) or to the poller. */

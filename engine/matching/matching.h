@@ -10,12 +10,13 @@
 #ifndef PD_ENGINE_MATCHING_MATCHING_H
 #define PD_ENGINE_MATCHING_MATCHING_H
 
+#include <sys/queue.h>
 #include <temporal/api/taskqueue/v1/message.pb-c.h>
 
 #include "engine/command.h"
 
 typedef struct pd_matching pd_matching_t;
-typedef struct pd_query pd_query_t; /* partition/query.h */
+struct pd_task_queue;
 
 typedef enum pd_task_kind {
     PD_TASK_WORKFLOW,
@@ -33,12 +34,14 @@ struct pd_poll {
     const char *worker_instance_key;
     const char *request_id; /* a UUID made by the frontend: makes starting idempotent */
     int64_t until_ns;       /* answered empty at this time */
+    /* Of matching. */
     pd_mail_t mail;
-    /* Of matching while it waits; of the partition while it starts a task. */
-    pd_matching_t *matching;
-    void *matching_private[4];
-    pd_command_t command; /* START_WORKFLOW_TASK or START_ACTIVITY_TASK for it */
-    pd_query_t *query;    /* the task is a direct query instead */
+    pd_matching_t *matching; /* the home of its queue */
+    TAILQ_ENTRY(pd_poll) link;
+    struct pd_task_queue *queue; /* where it waits; NULL: it does not */
+    pd_timer_t timer;
+    pd_partition_t *partition; /* while on its way to hand out a query */
+    uint64_t query_id;
 };
 
 /* A reference to a ready task; strings are borrowed for the call. */
@@ -54,7 +57,42 @@ typedef struct pd_offer {
     const char *task_queue;
     const char *normal_task_queue; /* differs when task_queue is sticky: where to go when no worker
                                       has polled the sticky one lately */
-    pd_query_t *query;             /* a direct query instead of a task; else NULL */
+    uint64_t query_id; /* a direct query instead of a task; else 0 */
 } pd_offer_t;
+
+typedef struct pd_matching_options {
+    pd_loop_t *loop;
+} pd_matching_options_t;
+
+pd_matching_t *pd_matching_new(const pd_matching_options_t *options);
+/* Begins letting go of idle queues now and then. @thread loop */
+void pd_matching_start(pd_matching_t *matching);
+/* No poll may wait any more (see pd_matching_stop). */
+void pd_matching_free(pd_matching_t *matching);
+/* Answers every waiting poll empty, now and from now on. */
+void pd_matching_stop(pd_matching_t *matching);
+/* Forgets the tasks of one partition: it was lost, or is about to be rebuilt. */
+void pd_matching_forget_partition(pd_matching_t *matching, const pd_partition_t *partition);
+
+void pd_matching_offer(pd_matching_t *matching, const pd_offer_t *offer);
+/* Takes the poll; its call is answered by matching (empty, at until_ns) or by a partition. */
+void pd_matching_poll(pd_matching_t *matching, pd_poll_t *poll);
+/* The partition had no such task any more: to the front of the queue, for the next one. */
+void pd_matching_poll_returned(pd_matching_t *matching, pd_poll_t *poll);
+/* The client of a waiting poll is gone. */
+void pd_matching_cancel(pd_matching_t *matching, pd_call_t *call);
+/* Polls of that worker are answered empty; its sticky queue is served no more (may be ""). */
+void pd_matching_shutdown_worker(pd_matching_t *matching, const pd_namespace_t *ns,
+                                 const char *worker_instance_key, const char *sticky_task_queue);
+
+typedef struct pd_task_queue_view {
+    const Temporal__Api__Taskqueue__V1__PollerInfo *const *pollers;
+    size_t poller_count;
+    int64_t backlog_count;
+    int64_t backlog_age_ns;
+} pd_task_queue_view_t;
+/* In the arena. */
+void pd_matching_describe(pd_matching_t *matching, const pd_namespace_t *ns, pd_task_kind_t kind,
+                          const char *task_queue, pd_arena_t *arena, pd_task_queue_view_t *view);
 
 #endif

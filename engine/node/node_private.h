@@ -1,0 +1,42 @@
+/* node_private.h -- the inside of a node. */
+#ifndef PD_ENGINE_NODE_NODE_PRIVATE_H
+#define PD_ENGINE_NODE_NODE_PRIVATE_H
+
+#include <pthread.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "engine/node/node.h"
+
+typedef struct pdi_node_partition {
+    struct pd_node *node;
+    pd_partition_t *partition;
+    pd_mail_t start_mail, stop_mail;
+    pd_call_t *default_namespace_call;
+} pdi_node_partition_t;
+
+typedef struct pdi_node_matching {
+    struct pd_node *node;
+    pd_matching_t *matching;
+    pd_loop_t *loop;
+    pd_mail_t start_mail, stop_mail;
+} pdi_node_matching_t;
+
+struct pd_node {
+    pd_node_options_t options;
+    pdi_node_partition_t *partitions;
+    pdi_node_matching_t *matchings; /* one a loop */
+    pthread_mutex_t mutex;          /* of what follows: partitions report from their loops */
+    uint32_t owner_count, failed_count, stopped_count;
+    pd_partition_state_t *states;
+    pd_node_state_t state;
+    void (*changed)(void *ctx, pd_node_state_t state);
+    void *changed_ctx;
+};
+
+/* sink.c: from partitions to matching. */
+pd_offer_sink_t pdi_node_sink(pd_node_t *node);
+pdi_node_matching_t *pdi_node_home(pd_node_t *node, const pd_namespace_t *ns,
+                                   const char *task_queue);
+
+#endif

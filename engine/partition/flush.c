@@ -1,0 +1,68 @@
+/* When dirty rows go to RocksDB: after so many bytes or so much time, at a transition boundary, and
+ * not before that transition is acknowledged. */
+#include "engine/partition/partition_private.h"
+
+static void position_of(pd_partition_t *partition, pd_store_position_t *position)
+{
+    position->applied_offset = partition->chain.offset;
+    position->epoch = partition->chain.epoch;
+    memcpy(position->running_hash, partition->chain.hash, PD_RECORD_HASH_SIZE);
+    position->commands_through = -1;
+}
+
+static void on_flush_timer(pd_timer_t *timer)
+{
+    pd_partition_t *partition = PD_CONTAINER_OF(timer, pd_partition_t, flush_timer);
+    pdi_pending_t *last = TAILQ_LAST(&partition->pendings, pdi_pendings);
+    pd_error_t error;
+
+    partition->flush_timer_armed = false;
+    if (partition->state != PD_PARTITION_OWNER || pd_store_flush_held(partition->store))
+        return;
+    if (last) {
+        pd_store_flush_begin(partition->store);
+        last->flush_boundary = true;
+    } else if (pdi_flush_everything(partition, &error) != PD_OK) {
+        pdi_partition_lose(partition, &error);
+    } else {
+        pd_store_evict(partition->store);
+    }
+}
+
+void pdi_flush_after_apply(pd_partition_t *partition, pdi_pending_t *pending)
+{
+    if (pd_store_flush_held(partition->store))
+        return;
+    if (pd_store_dirty_size(partition->store) >= partition->options.flush_size) {
+        pd_store_flush_begin(partition->store);
+        pending->flush_boundary = true;
+    } else if (!partition->flush_timer_armed) {
+        partition->flush_timer_armed = true;
+        partition->flush_timer.fire = on_flush_timer;
+        pd_loop_timer_start(partition->options.loop, &partition->flush_timer,
+                            pd_partition_now_ns(partition) + partition->options.flush_delay_ns);
+    }
+}
+
+pd_status_t pdi_flush_acknowledged(pd_partition_t *partition, pdi_pending_t *pending,
+                                   pd_error_t *error)
+{
+    pd_store_position_t position;
+
+    if (!pending->flush_boundary)
+        return PD_OK;
+    position_of(partition, &position);
+    PD_TRY(pd_store_flush_commit(partition->store, &position, error));
+    pd_store_evict(partition->store);
+    return PD_OK;
+}
+
+/* Everything applied is acknowledged. */
+pd_status_t pdi_flush_everything(pd_partition_t *partition, pd_error_t *error)
+{
+    pd_store_position_t position;
+
+    position_of(partition, &position);
+    pd_store_flush_begin(partition->store);
+    return pd_store_flush_commit(partition->store, &position, error);
+}

@@ -1,0 +1,85 @@
+/* Registering namespaces: partition 0's log is their source. */
+#include "api/pb/time.h"
+#include "engine/partition/partition_private.h"
+
+#include <temporal/api/errordetails/v1/message.pb-c.h>
+
+static const pd_rpc_error_t *already_exists(pd_arena_t *arena)
+{
+    Temporal__Api__Errordetails__V1__NamespaceAlreadyExistsFailure detail =
+        TEMPORAL__API__ERRORDETAILS__V1__NAMESPACE_ALREADY_EXISTS_FAILURE__INIT;
+
+    return pd_rpc_error_detail(arena, PD_RPC_ALREADY_EXISTS, &detail,
+                               "Namespace already exists.");
+}
+
+static void copy_data(Perdure__V1__NamespaceRow *row,
+                      const Perdure__V1__NamespaceRegistered *registered, pd_arena_t *arena)
+{
+    row->n_data = registered->n_data;
+    row->data = pd_arena_calloc(arena, registered->n_data + 1, sizeof(row->data[0]));
+    for (size_t i = 0; i < registered->n_data; i++) {
+        row->data[i] = PD_PB_NEW(arena, Perdure__V1__NamespaceRow__DataEntry,
+                                 perdure__v1__namespace_row__data_entry);
+        row->data[i]->key = registered->data[i]->key;
+        row->data[i]->value = registered->data[i]->value;
+    }
+}
+
+/* A heap copy as the registry will see it. */
+static Perdure__V1__NamespaceRow *row_of(const Perdure__V1__NamespaceRegistered *registered,
+                                         int64_t time_ns)
+{
+    Perdure__V1__NamespaceRow row = PERDURE__V1__NAMESPACE_ROW__INIT;
+    Perdure__V1__NamespaceRow *copy;
+    pd_arena_t arena;
+    pd_bytes_t bytes;
+
+    pd_arena_init(&arena);
+    row.namespace_id = registered->namespace_id;
+    row.name = registered->name;
+    row.description = registered->description;
+    row.owner_email = registered->owner_email;
+    row.retention_ns = pd_pb_duration_ns(registered->retention);
+    row.is_global = registered->is_global;
+    row.registered_time_ns = time_ns;
+    copy_data(&row, registered, &arena);
+    bytes = pd_pb_pack_arena(&row, &arena);
+    copy = perdure__v1__namespace_row__unpack(NULL, bytes.size, bytes.data);
+    pd_arena_deinit(&arena);
+    PD_ASSERT(copy);
+    return copy;
+}
+
+void pd_partition_register_namespace(pd_partition_t *partition, pd_call_t *call,
+                                     const Perdure__V1__NamespaceRegistered *registered)
+{
+    Perdure__V1__Record record = PERDURE__V1__RECORD__INIT;
+    pdi_pending_t *pending;
+
+    PD_ASSERT_LOOP(partition->options.loop);
+    PD_ASSERT(partition->options.index == 0);
+    if (partition->state != PD_PARTITION_OWNER || partition->stopping) {
+        pd_call_fail(call, pd_rpc_unavailable(call->arena, "partition 0 is not ready"));
+        return;
+    }
+    /* Also those whose record is in flight: two clients may register one name at once. */
+    TAILQ_FOREACH(pending, &partition->pendings, link)
+    {
+        if (pending->namespace_row && strcmp(pending->namespace_row->name, registered->name) == 0) {
+            pd_call_fail(call, already_exists(call->arena));
+            return;
+        }
+    }
+    if (pd_namespaces_by_name(partition->options.namespaces, registered->name)) {
+        pd_call_fail(call, already_exists(call->arena));
+        return;
+    }
+    record.body_case = PERDURE__V1__RECORD__BODY_NAMESPACE_REGISTERED;
+    record.namespace_registered = (Perdure__V1__NamespaceRegistered *)registered;
+    pdi_pipeline_append(partition, &record, NULL, call->arena);
+    pending = TAILQ_LAST(&partition->pendings, pdi_pendings);
+    PD_ASSERT(pending);
+    pending->namespace_row = row_of(registered, record.time_ns);
+    pending->namespace_call = call;
+}

@@ -1,0 +1,237 @@
+/* partition_private.h -- the inside of a partition, for the files of this folder.
+ *
+ * Files: partition.c (life), pipeline.c (decide, append, apply, acknowledge, in that order),
+ * acquire.c (owner, replay), clock.c (deadlines), run.c (what waits on a run), flush.c,
+ * hand_out.c (workflow tasks to workers), query.c, namespaces.c.
+ * Thread: the partition's loop. */
+#ifndef PD_ENGINE_PARTITION_PARTITION_PRIVATE_H
+#define PD_ENGINE_PARTITION_PARTITION_PRIVATE_H
+
+#include <sys/queue.h>
+#include <temporal/api/workflowservice/v1/request_response.pb-c.h>
+#include <uthash.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "base/random.h"
+#include "engine/decide/draft.h"
+#include "engine/partition/partition.h"
+#include "log/record/chain.h"
+
+/* An activity task that may be offered once the record that made it ready counts. */
+typedef struct pdi_offer {
+    char *workflow_id; /* one allocation: workflow ID, run ID, task queue */
+    char *run_id;
+    char *task_queue;
+    const pd_namespace_t *ns;
+    int64_t scheduled_event_id;
+    int32_t attempt;
+    int64_t time_ns;
+} pdi_offer_t;
+
+/* Something to be done once everything appended so far counts. */
+typedef struct pdi_answer {
+    STAILQ_ENTRY(pdi_answer) link;
+    pd_command_t *command;
+    const pd_rpc_error_t *error; /* NULL: `acknowledged` runs; else `refused` */
+} pdi_answer_t;
+typedef STAILQ_HEAD(pdi_answers, pdi_answer) pdi_answers_t;
+
+/* One record in flight, from append to acknowledgement. */
+typedef struct pdi_pending {
+    TAILQ_ENTRY(pdi_pending) link;
+    pd_partition_t *partition;
+    pd_log_append_t append;
+    pd_buf_t record;
+    uint8_t hash_after[PD_RECORD_HASH_SIZE];
+    bool acknowledged;
+    bool abandoned; /* the partition was lost; only the log still borrows this */
+    bool flush_boundary;
+    pd_command_t *command; /* NULL: barrier, owner change */
+    pdi_answers_t answers; /* that depend on this record and what came before */
+    pdi_offer_t *offers;
+    size_t offer_count;
+    size_t offer_capacity;
+    Perdure__V1__NamespaceRow *namespace_row; /* to publish */
+    pd_call_t *namespace_call;
+} pdi_pending_t;
+typedef TAILQ_HEAD(pdi_pendings, pdi_pending) pdi_pendings_t;
+
+/* The armed deadline of one run; survives the run's eviction from the cache. */
+typedef struct pdi_deadline {
+    pd_timer_t timer;
+    pd_partition_t *partition;
+    int64_t offered_through_ns; /* retries due up to here have been offered */
+    UT_hash_handle hh;
+    uint32_t workflow_id_at, run_id_at, key_size;
+    char key[]; /* namespace ID NUL workflow ID NUL run ID NUL */
+} pdi_deadline_t;
+
+/* A command that waits for its run to change. */
+typedef struct pdi_waiter {
+    TAILQ_ENTRY(pdi_waiter) link;
+    pd_timer_t timer;
+    struct pdi_run *run;
+    pd_command_t *command;
+} pdi_waiter_t;
+
+/* With more records in flight than this, overdue timers wait a little. */
+enum { PDI_TIMER_PENDING_MAX = 2000 };
+
+typedef enum pdi_query_state {
+    PDI_QUERY_BUFFERED, /* goes with the next workflow task */
+    PDI_QUERY_ATTACHED, /* went with the workflow task that runs */
+    PDI_QUERY_OFFERED,  /* direct: in matching, or with a worker */
+} pdi_query_state_t;
+
+/* A client's query until it is answered. Lives in its call's arena. */
+typedef struct pdi_query {
+    TAILQ_ENTRY(pdi_query) link;
+    UT_hash_handle hh;
+    uint64_t id;
+    pdi_query_state_t state;
+    bool handed_out; /* to a worker; whoever else comes for it is too late */
+    struct pdi_run *run;
+    pd_command_t *command;
+    pd_timer_t sticky_timer; /* nobody took it there: try the normal queue */
+} pdi_query_t;
+
+/* What the partition keeps beside a run that somebody waits on. Pins the run in the store. */
+typedef struct pdi_run {
+    pd_execution_t *exec;
+    TAILQ_HEAD(, pdi_waiter) waiters;
+    TAILQ_HEAD(, pdi_query) queries;
+    LIST_ENTRY(pdi_run) link;
+} pdi_run_t;
+
+struct pd_partition {
+    pd_partition_options_t options;
+    char *node, *store_path;
+    pd_partition_state_t state;
+    void (*changed)(void *ctx, pd_partition_state_t state);
+    void *changed_ctx;
+    pd_random_t random;
+
+    pd_store_t *store;
+    pd_log_writer_t *writer;
+    pd_log_reader_t *reader;
+    bool closing_writer, closing_reader;
+    pd_mail_t writer_closed, reader_closed;
+    pd_timer_t retry_timer;
+    int64_t retry_delay_ns;
+    bool stopping;
+
+    /* Acquiring and replaying */
+    pd_log_append_t owner_append;
+    pd_buf_t owner_record;
+    bool owner_append_in_flight;
+    pd_log_read_t read;
+    pd_arena_t replay_arena;
+    int64_t replay_through;
+
+    /* Owning */
+    pd_chain_t chain; /* of everything acknowledged */
+    int64_t epoch;
+    uint8_t tip_hash[PD_RECORD_HASH_SIZE]; /* of everything appended */
+    int64_t expected_offset;
+    pdi_pendings_t pendings; /* in the order of append */
+    size_t pending_count;
+    pdi_pendings_t free_pendings;
+    size_t free_pending_count;
+    size_t abandoned_count; /* in flight still, of an owner that is no more */
+    pdi_answers_t barrier_answers; /* wait for an append that is issued after they came */
+    pd_mail_t turn_mail;
+    bool turn_posted;
+    bool reading_gap;
+    pd_log_read_t gap_read;
+
+    /* What lives in memory only */
+    pdi_deadline_t *deadlines;
+    LIST_HEAD(, pdi_run) runs;
+    pdi_query_t *queries_by_id;
+    uint64_t next_query_id;
+    pd_timer_t flush_timer;
+    bool flush_timer_armed;
+};
+
+/* partition.c */
+void pdi_partition_set_state(pd_partition_t *partition, pd_partition_state_t state);
+/* What is in memory may not be what counts: drop it and begin again (or stop for good, when the
+ * status is fatal for more than this owner). */
+void pdi_partition_lose(pd_partition_t *partition, const pd_error_t *error);
+void pdi_partition_maybe_stopped(pd_partition_t *partition);
+
+/* acquire.c */
+void pdi_partition_acquire(pd_partition_t *partition);
+
+/* pipeline.c */
+void pdi_pipeline_append(pd_partition_t *partition, Perdure__V1__Record *record,
+                         pd_command_t *command, pd_arena_t *arena);
+/* Fails everything in flight and everything that waits. */
+void pdi_pipeline_fail_all(pd_partition_t *partition, const char *why);
+pdi_pending_t *pdi_pending_new(pd_partition_t *partition);
+void pdi_pending_free(pdi_pending_t *pending);
+bool pdi_is_owner_changed(pd_partition_t *partition, pd_bytes_t value);
+void pdi_command_done(pd_command_t *command);
+void pdi_command_refuse(pd_partition_t *partition, pd_command_t *command,
+                        const pd_rpc_error_t *error);
+/* `command` is answered when all it was decided on counts. */
+void pdi_pipeline_answer_later(pd_partition_t *partition, pd_command_t *command,
+                               const pd_rpc_error_t *error);
+
+/* clock.c */
+void pdi_clock_watch(pd_partition_t *partition, pd_execution_t *exec);
+void pdi_clock_watch_key(pd_partition_t *partition, const char *namespace_id,
+                         const char *workflow_id, const char *run_id, int64_t at_ns);
+void pdi_clock_clear(pd_partition_t *partition);
+
+/* run.c */
+pdi_run_t *pdi_run_of(pd_partition_t *partition, pd_execution_t *exec);
+void pdi_run_release(pd_partition_t *partition, pdi_run_t *run); /* frees it when nothing waits */
+void pdi_run_park(pd_partition_t *partition, pd_command_t *command);
+/* The run has changed in memory: decide its waiters again. */
+void pdi_run_changed(pd_partition_t *partition, pd_execution_t *exec, pd_command_t *command);
+void pdi_run_fail_all(pd_partition_t *partition, const char *why);
+
+/* offers.c */
+void pdi_offer_ready(pd_partition_t *partition, pdi_pending_t *pending,
+                     const pd_ready_task_t *task);
+void pdi_offer_send(pd_partition_t *partition, const pdi_offer_t *offer);
+void pdi_offer_activity_now(pd_partition_t *partition, pd_execution_t *exec,
+                            const Perdure__V1__ActivityRow *activity);
+void pdi_offer_row(pd_partition_t *partition, const char *namespace_id, const char *workflow_id,
+                   const char *run_id, const Perdure__V1__ReadyTask *task);
+
+/* flush.c */
+void pdi_flush_after_apply(pd_partition_t *partition, pdi_pending_t *pending);
+pd_status_t pdi_flush_acknowledged(pd_partition_t *partition, pdi_pending_t *pending,
+                                   pd_error_t *error);
+pd_status_t pdi_flush_everything(pd_partition_t *partition, pd_error_t *error);
+
+/* hand_out.c */
+/* What a worker gets for the workflow task of `exec` that has just been started, serialised in the
+ * arena: attached queries, history, task token. Part of the history only when `partial`. */
+pd_status_t pdi_hand_out_build(pd_partition_t *partition, pd_arena_t *arena,
+                               const pd_namespace_t *ns, pd_execution_t *exec, bool partial,
+                               pd_bytes_t *bytes, pd_error_t *error);
+/* decision->hand_out_workflow_task: to the poller now, or into the response. */
+void pdi_hand_out_applied(pd_partition_t *partition, pd_command_t *command);
+/* The history part alone, for direct queries. */
+pd_status_t pdi_hand_out_history(pd_partition_t *partition, pd_arena_t *arena,
+                                 pd_execution_t *exec, int64_t first_event_id,
+                                 int64_t through_event_id, pd_buf_t *history,
+                                 pd_bytes_t *next_page_token, pd_error_t *error);
+pd_bytes_t pdi_splice(pd_arena_t *arena, pd_bytes_t message, uint32_t field, pd_bytes_t bytes);
+
+/* query.c */
+void pdi_query_start(pd_partition_t *partition, pd_command_t *command);
+/* The buffered queries of the run go out with the task being started. */
+size_t pdi_query_attach(pd_partition_t *partition, pd_execution_t *exec, pd_arena_t *arena,
+                        Temporal__Api__Workflowservice__V1__PollWorkflowTaskQueueResponse__QueriesEntry
+                            ***entries);
+/* A workflow task ended or the run closed: answered queries are answered, others go on. */
+void pdi_query_run_changed(pd_partition_t *partition, pd_execution_t *exec,
+                           pd_command_t *command);
+void pdi_query_fail(pd_partition_t *partition, pdi_query_t *query, const pd_rpc_error_t *error);
+
+#endif

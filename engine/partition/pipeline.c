@@ -1,0 +1,577 @@
+/* The one order of things: decide, append, apply in memory, and what happens at acknowledgement. */
+#include <perdure/v1/record.pb-c.h>
+
+#include "base/diag.h"
+#include "engine/partition/partition_private.h"
+
+enum { FREE_PENDING_COUNT_MAX = 1024, PENDING_COUNT_MAX = 20000 };
+
+/* ---- pendings ---- */
+
+static void on_append(pd_log_append_t *append);
+
+pdi_pending_t *pdi_pending_new(pd_partition_t *partition)
+{
+    pdi_pending_t *pending = TAILQ_FIRST(&partition->free_pendings);
+
+    if (pending) {
+        TAILQ_REMOVE(&partition->free_pendings, pending, link);
+        partition->free_pending_count--;
+    } else {
+        pending = PD_NEW(pdi_pending_t);
+        pending->partition = partition;
+        pd_buf_init(&pending->record, PD_LOG_RECORD_SIZE_LIMIT);
+    }
+    STAILQ_INIT(&pending->answers);
+    pending->acknowledged = pending->abandoned = pending->flush_boundary = false;
+    pending->command = NULL;
+    pending->offer_count = 0;
+    pending->namespace_row = NULL;
+    pending->namespace_call = NULL;
+    return pending;
+}
+
+void pdi_pending_free(pdi_pending_t *pending)
+{
+    enum { KEPT_RECORD_SIZE = 64 * 1024 };
+    pd_partition_t *partition = pending->partition;
+
+    PD_ASSERT(STAILQ_EMPTY(&pending->answers));
+    if (partition->free_pending_count < FREE_PENDING_COUNT_MAX &&
+        pending->record.capacity <= KEPT_RECORD_SIZE) {
+        pd_buf_clear(&pending->record);
+        TAILQ_INSERT_HEAD(&partition->free_pendings, pending, link);
+        partition->free_pending_count++;
+        return;
+    }
+    pd_buf_deinit(&pending->record);
+    pd_free(pending->offers);
+    pd_free(pending);
+}
+
+/* ---- commands ---- */
+
+void pdi_command_done(pd_command_t *command)
+{
+    if (!command->call) {
+        pd_arena_t arena = *command->arena; /* command and arena lie in it themselves */
+
+        pd_arena_deinit(&arena);
+    }
+}
+
+void pdi_command_refuse(pd_partition_t *partition, pd_command_t *command,
+                        const pd_rpc_error_t *error)
+{
+    if (command->kind->refused)
+        command->kind->refused(partition, command, error);
+    else if (command->poll)
+        pd_partition_return_poll(partition, command, error);
+    else if (command->call)
+        pd_call_fail(command->call, error);
+    else
+        pdi_command_done(command);
+}
+
+pd_command_t *pd_command_new(const pd_command_kind_t *kind)
+{
+    pd_arena_t arena;
+    pd_command_t *command;
+
+    pd_arena_init(&arena);
+    command = PD_ARENA_NEW(&arena, pd_command_t);
+    command->arena = PD_ARENA_NEW(&arena, pd_arena_t);
+    command->kind = kind;
+    *command->arena = arena;
+    return command;
+}
+
+void pd_partition_return_poll(pd_partition_t *partition, pd_command_t *command,
+                              const pd_rpc_error_t *error)
+{
+    pd_poll_t *poll = command->poll;
+
+    if (poll)
+        partition->options.sink.poll_returned(partition->options.sink.ctx, poll);
+    pdi_command_done(command);
+}
+
+void pd_partition_answer(pd_partition_t *partition, pd_command_t *command)
+{
+    const pd_decision_t *decision = command->decision;
+    pd_call_t *call = command->poll ? command->poll->call : command->call;
+
+    if (call && decision->error)
+        pd_call_fail(call, decision->error);
+    else if (call && decision->response_data.size)
+        pd_call_respond_data(call, pd_memdup(decision->response_data.data,
+                                             decision->response_data.size),
+                             decision->response_data.size);
+    else if (call && decision->response)
+        pd_call_respond(call, decision->response);
+    else if (call)
+        pd_call_respond_data(call, pd_alloc(0), 0); /* every empty message */
+    pdi_command_done(command);
+}
+
+static void finish_command(pd_partition_t *partition, pd_command_t *command)
+{
+    if (command->kind->acknowledged)
+        command->kind->acknowledged(partition, command);
+    else
+        pd_partition_answer(partition, command);
+}
+
+static void run_answers(pd_partition_t *partition, pdi_answers_t *answers)
+{
+    pdi_answer_t *answer;
+
+    while ((answer = STAILQ_FIRST(answers))) {
+        STAILQ_REMOVE_HEAD(answers, link);
+        if (answer->error)
+            pdi_command_refuse(partition, answer->command, answer->error);
+        else
+            finish_command(partition, answer->command);
+    }
+}
+
+static void run_turn(pd_mail_t *mail)
+{
+    pd_partition_t *partition = PD_CONTAINER_OF(mail, pd_partition_t, turn_mail);
+
+    partition->turn_posted = false;
+    if (partition->state == PD_PARTITION_OWNER && !STAILQ_EMPTY(&partition->barrier_answers)) {
+        Perdure__V1__Record record = PERDURE__V1__RECORD__INIT;
+        Perdure__V1__Barrier barrier = PERDURE__V1__BARRIER__INIT;
+
+        record.body_case = PERDURE__V1__RECORD__BODY_BARRIER;
+        record.barrier = &barrier;
+        pdi_pipeline_append(partition, &record, NULL, NULL);
+    }
+    pdi_partition_maybe_stopped(partition);
+}
+
+/* On an exclusive log nobody can have deposed us, so what was built on acknowledged records only
+ * may be told at once. Elsewhere it must wait for an append that is issued from now on. */
+void pdi_pipeline_answer_later(pd_partition_t *partition, pd_command_t *command,
+                               const pd_rpc_error_t *error)
+{
+    pdi_answer_t *answer = PD_ARENA_NEW(command->arena, pdi_answer_t);
+
+    answer->command = command;
+    answer->error = error;
+    if (!partition->options.log->info.exclusive) {
+        STAILQ_INSERT_TAIL(&partition->barrier_answers, answer, link);
+        if (!partition->turn_posted) {
+            partition->turn_posted = true;
+            partition->turn_mail.run = run_turn;
+            pd_loop_post(partition->options.loop, &partition->turn_mail);
+        }
+    } else if (!TAILQ_EMPTY(&partition->pendings)) {
+        STAILQ_INSERT_TAIL(&TAILQ_LAST(&partition->pendings, pdi_pendings)->answers, answer, link);
+    } else if (error) {
+        pdi_command_refuse(partition, command, error);
+    } else {
+        finish_command(partition, command);
+    }
+}
+
+/* ---- append and apply ---- */
+
+static void apply_effects(pd_partition_t *partition, pdi_pending_t *pending)
+{
+    pd_execution_t *const *touched;
+    const pd_ready_task_t *ready;
+    size_t count = pd_store_ready(partition->store, &ready);
+
+    for (size_t i = 0; i < count; i++)
+        pdi_offer_ready(partition, pending, &ready[i]);
+    count = pd_store_touched(partition->store, &touched);
+    for (size_t i = 0; i < count; i++)
+        pdi_clock_watch(partition, touched[i]);
+}
+
+/* The rest may decide again, so it works on a copy: deciding changes what the store lends. */
+static void wake_waiters(pd_partition_t *partition, pd_command_t *command)
+{
+    pd_execution_t *const *touched, *waited_on[4];
+    size_t count = pd_store_touched(partition->store, &touched), waited_count = 0;
+
+    for (size_t i = 0; i < count && waited_count < PD_ARRAY_COUNT(waited_on); i++) {
+        if (touched[i]->engine)
+            waited_on[waited_count++] = touched[i];
+    }
+    for (size_t i = 0; i < waited_count; i++)
+        pdi_run_changed(partition, waited_on[i], command);
+}
+
+static bool encode(pd_partition_t *partition, Perdure__V1__Record *record, pdi_pending_t *pending,
+                   pd_error_t *error)
+{
+    pd_status_t status;
+
+    record->epoch = partition->epoch;
+    record->prev_hash.data = partition->tip_hash;
+    record->prev_hash.len = PD_RECORD_HASH_SIZE;
+    record->time_ns = pd_partition_now_ns(partition);
+    status = pd_record_encode(partition->options.codec, &record->base, &pending->record);
+    if (status != PD_OK)
+        pd_error_set(error, status, "the transition is too large or too deep for a log record");
+    return status == PD_OK;
+}
+
+static bool send_record(pd_partition_t *partition, Perdure__V1__Record *record,
+                        pdi_pending_t *pending, pd_error_t *error)
+{
+    size_t value_size;
+
+    if (!encode(partition, record, pending, error))
+        return false;
+    /* The key goes behind the value: both are borrowed by the log longer than a call may live. */
+    value_size = pending->record.size;
+    memset(&pending->append, 0, sizeof(pending->append));
+    if (record->body_case == PERDURE__V1__RECORD__BODY_TRANSITION) {
+        pd_bytes_t key = pd_bytes_str(record->transition->workflow_id);
+
+        if (pd_buf_append(&pending->record, key.data, key.size) != PD_OK)
+            return false;
+        pending->append.key = pd_bytes(pending->record.data + value_size, key.size);
+    }
+    pending->append.value = pd_bytes(pending->record.data, value_size);
+    pending->append.done = on_append;
+    if (pd_log_append(partition->writer, &pending->append) != PD_OK) {
+        pd_error_set(error, PD_LIMIT, "the transition is larger than a log record may be");
+        return false;
+    }
+    pd_record_hash(partition->tip_hash, pending->append.value, partition->tip_hash);
+    memcpy(pending->hash_after, partition->tip_hash, PD_RECORD_HASH_SIZE);
+    TAILQ_INSERT_TAIL(&partition->pendings, pending, link);
+    partition->pending_count++;
+    STAILQ_CONCAT(&pending->answers, &partition->barrier_answers);
+    return true;
+}
+
+void pdi_pipeline_append(pd_partition_t *partition, Perdure__V1__Record *record,
+                         pd_command_t *command, pd_arena_t *arena)
+{
+    pdi_pending_t *pending = pdi_pending_new(partition);
+    pd_error_t error;
+
+    pending->command = command;
+    if (!send_record(partition, record, pending, &error)) {
+        PD_ASSERT(command);
+        pdi_pending_free(pending);
+        pdi_pipeline_answer_later(partition, command,
+                                  pd_rpc_invalid_argument(command->arena, "%s", error.text));
+        return;
+    }
+    if (pd_store_apply(partition->store, record, &error) != PD_OK) {
+        PD_DIAG(PD_DIAG_ERROR, "own transition does not fit the state",
+                "partition=%u command=%s error=\"%s\"", partition->options.index,
+                command ? command->kind->name : "-", error.text);
+        PD_UNREACHABLE();
+    }
+    apply_effects(partition, pending);
+    if (command) {
+        if (command->decision->hand_out_workflow_task)
+            pdi_hand_out_applied(partition, command);
+        if (command->kind->applied)
+            command->kind->applied(partition, command);
+    }
+    pdi_flush_after_apply(partition, pending);
+    wake_waiters(partition, command);
+}
+
+/* ---- decide ---- */
+
+static const pd_rpc_error_t *run_not_found(pd_command_t *command)
+{
+    if (pd_pb_empty(command->run_id))
+        return pd_rpc_not_found(command->arena, "workflow not found for ID: %s",
+                                command->workflow_id);
+    return pd_rpc_not_found(command->arena,
+                            "workflow execution not found for workflow ID \"%s\" and run ID \"%s\"",
+                            command->workflow_id, command->run_id);
+}
+
+static pd_status_t find_run(pd_partition_t *partition, pd_command_t *command,
+                            pd_decision_t *decision, pd_error_t *error)
+{
+    pd_execution_t *current = NULL;
+
+    if (pd_pb_empty(command->run_id)) {
+        PD_TRY(pd_store_current(partition->store, command->ns->id, command->workflow_id,
+                                &decision->exec, error));
+        decision->exec_is_current = decision->exec != NULL;
+        return PD_OK;
+    }
+    PD_TRY(pd_store_current(partition->store, command->ns->id, command->workflow_id, &current,
+                            error));
+    if (current && strcmp(current->row->run_id, command->run_id) == 0) {
+        decision->exec = current;
+        decision->exec_is_current = true;
+        return PD_OK;
+    }
+    return pd_store_execution(partition->store, command->ns->id, command->workflow_id,
+                              command->run_id, &decision->exec, error);
+}
+
+static void decide(pd_partition_t *partition, pd_command_t *command)
+{
+    pd_decision_t *decision = command->decision;
+    const pd_rpc_error_t *refusal = NULL;
+    Perdure__V1__Transition *transition;
+
+    if (!decision->exec && !command->kind->may_create)
+        refusal = run_not_found(command);
+    else
+        refusal = command->kind->decide(decision, command);
+    if (refusal) {
+        pdi_pipeline_answer_later(partition, command, refusal);
+        return;
+    }
+    if (decision->wait_for_change) {
+        pdi_run_park(partition, command);
+        return;
+    }
+    if (decision->wait_for_answer) {
+        pdi_query_start(partition, command);
+        return;
+    }
+    transition = pd_decision_transition(decision, command->kind->cause);
+    if (transition) {
+        Perdure__V1__Record record = PERDURE__V1__RECORD__INIT;
+
+        record.body_case = PERDURE__V1__RECORD__BODY_TRANSITION;
+        record.transition = transition;
+        pdi_pipeline_append(partition, &record, command, command->arena);
+    } else {
+        pdi_pipeline_answer_later(partition, command, NULL);
+    }
+}
+
+void pd_partition_submit(pd_partition_t *partition, pd_command_t *command)
+{
+    bool wait_expired = command->decision && command->decision->wait_expired;
+    pd_decision_t *decision;
+    pd_error_t error;
+
+    PD_ASSERT_LOOP(partition->options.loop);
+    command->partition = partition;
+    if (partition->state != PD_PARTITION_OWNER || partition->stopping) {
+        pdi_command_refuse(partition, command,
+                           pd_rpc_unavailable(command->arena, "partition %u is not ready",
+                                              partition->options.index));
+        return;
+    }
+    if (partition->pending_count >= PENDING_COUNT_MAX) {
+        pdi_command_refuse(partition, command,
+                           pd_rpc_error(command->arena, PD_RPC_RESOURCE_EXHAUSTED,
+                                        "partition %u is overloaded", partition->options.index));
+        return;
+    }
+    decision = PD_ARENA_NEW(command->arena, pd_decision_t);
+    decision->arena = command->arena;
+    decision->now_ns = pd_partition_now_ns(partition);
+    decision->random = &partition->random;
+    decision->ns = command->ns;
+    decision->workflow_id = command->workflow_id;
+    decision->store = partition->store;
+    decision->wait_expired = wait_expired;
+    command->decision = decision;
+    if (find_run(partition, command, decision, &error) != PD_OK) {
+        pdi_command_refuse(partition, command, pd_rpc_unavailable(command->arena, "%s",
+                                                                  error.text));
+        pdi_partition_lose(partition, &error);
+        return;
+    }
+    decide(partition, command);
+}
+
+/* ---- acknowledgement ---- */
+
+static void send_offers(pd_partition_t *partition, pdi_pending_t *pending)
+{
+    for (size_t i = 0; i < pending->offer_count; i++) {
+        pdi_offer_send(partition, &pending->offers[i]);
+        pd_free(pending->offers[i].workflow_id);
+    }
+    pending->offer_count = 0;
+}
+
+static void publish_namespace(pd_partition_t *partition, pdi_pending_t *pending)
+{
+    if (pending->namespace_row) {
+        pd_namespaces_publish(partition->options.namespaces, pending->namespace_row);
+        protobuf_c_message_free_unpacked(&pending->namespace_row->base, NULL);
+        pending->namespace_row = NULL;
+    }
+    if (pending->namespace_call)
+        pd_call_respond_data(pending->namespace_call, pd_alloc(0), 0);
+    pending->namespace_call = NULL;
+}
+
+/* The record surely counts: let its effects out. False: the partition was lost over it. */
+static bool settle(pd_partition_t *partition, pdi_pending_t *pending)
+{
+    pd_error_t error;
+
+    TAILQ_REMOVE(&partition->pendings, pending, link);
+    partition->pending_count--;
+    partition->expected_offset = pending->append.offset + 1;
+    partition->chain.offset = pending->append.offset;
+    partition->chain.next_offset = pending->append.offset + 1;
+    partition->chain.count++;
+    memcpy(partition->chain.hash, pending->hash_after, PD_RECORD_HASH_SIZE);
+    publish_namespace(partition, pending);
+    if (pending->command)
+        finish_command(partition, pending->command);
+    pending->command = NULL;
+    run_answers(partition, &pending->answers);
+    send_offers(partition, pending);
+    if (partition->state != PD_PARTITION_OWNER) { /* lost over what an answer led to */
+        pdi_pending_free(pending);
+        return false;
+    }
+    if (pdi_flush_acknowledged(partition, pending, &error) != PD_OK) {
+        pdi_pending_free(pending);
+        pdi_partition_lose(partition, &error);
+        return false;
+    }
+    pdi_pending_free(pending);
+    return true;
+}
+
+static void settle_all(pd_partition_t *partition);
+
+/* Somebody else wrote between our records. An OwnerChanged: we have lost the partition. Anything
+ * else is void (its epoch is not ours), and we go on. */
+static void on_gap_read(pd_log_read_t *read)
+{
+    pd_partition_t *partition = PD_CONTAINER_OF(read, pd_partition_t, gap_read);
+    pdi_pending_t *first = TAILQ_FIRST(&partition->pendings);
+    pd_error_t error;
+
+    partition->reading_gap = false;
+    if (partition->state != PD_PARTITION_OWNER || !first)
+        return;
+    if (read->status != PD_OK) {
+        pd_error_set(&error, PD_UNKNOWN_OUTCOME, "the gap before offset %lld cannot be read",
+                     (long long)first->append.offset);
+        pdi_partition_lose(partition, &error);
+        return;
+    }
+    for (uint32_t i = 0; i < read->count && read->records[i].offset < first->append.offset; i++) {
+        if (pdi_is_owner_changed(partition, read->records[i].value)) {
+            pd_error_set(&error, PD_FENCED, "a new owner took over at offset %lld",
+                         (long long)read->records[i].offset);
+            pdi_partition_lose(partition, &error);
+            return;
+        }
+    }
+    partition->expected_offset = read->next_offset < first->append.offset ? read->next_offset
+                                                                          : first->append.offset;
+    settle_all(partition);
+}
+
+bool pdi_is_owner_changed(pd_partition_t *partition, pd_bytes_t value)
+{
+    ProtobufCMessage *message;
+    pd_arena_t arena;
+    bool is;
+
+    pd_arena_init(&arena);
+    is = pd_record_decode(partition->options.codec, &arena, value, &message, NULL) == PD_OK &&
+         ((Perdure__V1__Record *)message)->body_case == PERDURE__V1__RECORD__BODY_OWNER_CHANGED;
+    pd_arena_deinit(&arena);
+    return is;
+}
+
+static void read_gap(pd_partition_t *partition)
+{
+    partition->reading_gap = true;
+    partition->gap_read.from_offset = partition->expected_offset;
+    partition->gap_read.size_max = 0;
+    partition->gap_read.wait = false;
+    partition->gap_read.done = on_gap_read;
+    pd_log_read(partition->reader, &partition->gap_read);
+}
+
+static void settle_all(pd_partition_t *partition)
+{
+    pdi_pending_t *pending;
+
+    while (!partition->reading_gap && (pending = TAILQ_FIRST(&partition->pendings)) &&
+           pending->acknowledged) {
+        if (pending->append.offset != partition->expected_offset) {
+            read_gap(partition);
+            return;
+        }
+        if (!settle(partition, pending))
+            return;
+    }
+    pdi_partition_maybe_stopped(partition);
+}
+
+static void on_append(pd_log_append_t *append)
+{
+    pdi_pending_t *pending = PD_CONTAINER_OF(append, pdi_pending_t, append);
+    pd_partition_t *partition = pending->partition;
+    pd_error_t error;
+
+    if (pending->abandoned) { /* the partition was lost meanwhile */
+        partition->abandoned_count--;
+        pdi_pending_free(pending);
+        pdi_partition_maybe_stopped(partition);
+        return;
+    }
+    if (append->status != PD_OK) {
+        pending->acknowledged = true; /* not in flight any more */
+        pd_log_writer_error(partition->writer, &error);
+        error.status = append->status;
+        pdi_partition_lose(partition, &error);
+        return;
+    }
+    pending->acknowledged = true;
+    settle_all(partition);
+}
+
+void pdi_pipeline_fail_all(pd_partition_t *partition, const char *why)
+{
+    pdi_answers_t answers = STAILQ_HEAD_INITIALIZER(answers);
+    pdi_answer_t *answer;
+    pdi_pending_t *pending;
+
+    while ((pending = TAILQ_FIRST(&partition->pendings))) {
+        pd_command_t *command = pending->command;
+
+        TAILQ_REMOVE(&partition->pendings, pending, link);
+        partition->pending_count--;
+        STAILQ_CONCAT(&answers, &pending->answers);
+        for (size_t i = 0; i < pending->offer_count; i++)
+            pd_free(pending->offers[i].workflow_id);
+        pending->offer_count = 0;
+        pending->command = NULL;
+        if (pending->namespace_row)
+            protobuf_c_message_free_unpacked(&pending->namespace_row->base, NULL);
+        pending->namespace_row = NULL;
+        if (pending->namespace_call)
+            pd_call_fail(pending->namespace_call,
+                         pd_rpc_unavailable(pending->namespace_call->arena, "%s", why));
+        pending->namespace_call = NULL;
+        if (pending->acknowledged) {
+            pdi_pending_free(pending);
+        } else {
+            pending->abandoned = true;
+            partition->abandoned_count++;
+        }
+        if (command)
+            pdi_command_refuse(partition, command, pd_rpc_unavailable(command->arena, "%s", why));
+    }
+    STAILQ_CONCAT(&answers, &partition->barrier_answers);
+    while ((answer = STAILQ_FIRST(&answers))) {
+        STAILQ_REMOVE_HEAD(&answers, link);
+        pdi_command_refuse(partition, answer->command,
+                           pd_rpc_unavailable(answer->command->arena, "%s", why));
+    }
+}
