@@ -9,6 +9,7 @@ enum {
     GZIP_WINDOW_BITS = 15 + 16, /* zlib's code for "gzip, not zlib" */
     GZIP_OVERHEAD_SIZE = 18,    /* header and trailer of a member */
     DEFLATE_RATIO_MAX = 1032,   /* a deflate stream expands at most this much */
+    HEADER_SIZE = 10,           /* of a member without a file name */
     INFLATE_FIRST_SIZE = 256,
 };
 
@@ -62,13 +63,33 @@ static void prepare_inflate(pd_grpc_gzip_t *self, pd_bytes_t input)
     self->in.avail_in = (uInt)input.size;
 }
 
+/* Go's reader takes the first header apart before it reads data, and names the step that failed. */
+static pd_status_t fail(const z_stream *in, bool begun, pd_error_t *error)
+{
+    const char *text = "unexpected EOF";
+
+    if (in->msg && strstr(in->msg, "header"))
+        text = "gzip: invalid header";
+    else if (in->msg && strstr(in->msg, "check"))
+        text = "gzip: invalid checksum";
+    else if (in->msg)
+        text = "flate: corrupt input";
+    return pd_error_set(error, PD_INVALID, "%s: %s",
+                        begun || in->total_in >= HEADER_SIZE ? "failed to read decompressed data"
+                                                             : "failed to decompress the message",
+                        text);
+}
+
 /* Runs zlib until the input's end; the capacity is one byte above the limit at most. */
 static pd_status_t inflate_all(z_stream *in, uint8_t **data, size_t *size, size_t capacity,
                                size_t size_max, pd_error_t *error)
 {
+    bool begun = false;
+
     for (;;) {
         int result;
 
+        in->msg = NULL;
         in->next_out = *data + *size;
         in->avail_out = (uInt)(capacity - *size);
         result = inflate(in, Z_NO_FLUSH);
@@ -79,20 +100,11 @@ static pd_status_t inflate_all(z_stream *in, uint8_t **data, size_t *size, size_
         if (result == Z_STREAM_END) {
             if (!in->avail_in)
                 return PD_OK;
-            if (in->avail_in < 2 || in->next_in[0] != 0x1f || in->next_in[1] != 0x8b)
-                return pd_error_set(error, PD_INVALID, "gzip: invalid header");
-            PD_ASSERT(inflateReset(in) == Z_OK);
-        } else if (result == Z_DATA_ERROR || result == Z_NEED_DICT) {
-            bool header = in->msg && strstr(in->msg, "header");
-            bool check = in->msg && strstr(in->msg, "check");
-
-            return pd_error_set(error, PD_INVALID, "%s",
-                                header  ? "gzip: invalid header"
-                                : check ? "gzip: invalid checksum"
-                                        : "flate: corrupt input");
-        } else if (in->avail_out) {
-            /* Room is left, yet it does not go on: the input is cut. */
-            return pd_error_set(error, PD_INVALID, "unexpected EOF");
+            begun = true;
+            PD_ASSERT(inflateReset(in) == Z_OK); /* another member follows */
+        } else if (result == Z_DATA_ERROR || result == Z_NEED_DICT || in->avail_out) {
+            /* Damaged; or cut, when room is left and yet it does not go on. */
+            return fail(in, begun, error);
         }
         if (!in->avail_out) {
             size_t grown = capacity * 2 < size_max + 1 ? capacity * 2 : size_max + 1;
@@ -115,7 +127,7 @@ pd_status_t pd_grpc_gzip_inflate(pd_grpc_gzip_t *self, pd_bytes_t input, size_t 
     *data = NULL;
     *size = 0;
     if (!input.size)
-        return pd_error_set(error, PD_INVALID, "EOF");
+        return pd_error_set(error, PD_INVALID, "failed to decompress the message: EOF");
     prepare_inflate(self, input);
     out = pd_alloc(capacity);
     status = inflate_all(&self->in, &out, size, capacity, size_max, error);

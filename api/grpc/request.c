@@ -1,11 +1,42 @@
 /* What a peer sends: headers, messages, their limits. The texts are grpc-go's, on which SDKs key.
  */
+#include <ctype.h>
+
 #include "api/grpc/session_private.h"
 #include "api/grpc/text.h"
 #include "base/assert.h"
 #include "base/memory.h"
 
 enum { HEADER_OVERHEAD_SIZE = 32, SHOWN_SIZE_MAX = 200 };
+
+static bool is_binary(pd_bytes_t name)
+{
+    return name.size > 4 && memcmp(name.data + name.size - 4, "-bin", 4) == 0;
+}
+
+/* What grpc-go's decoder would stumble over first; -1: fine. */
+static long bad_base64_at(pd_bytes_t value)
+{
+    uint8_t decoded[256];
+    size_t size;
+
+    for (size_t i = 0; i < value.size; i++) {
+        uint8_t byte = value.data[i];
+
+        if (!isalnum(byte) && !strchr("+/=, ", byte))
+            return (long)i;
+    }
+    while (value.size) {
+        pd_bytes_t part = pd_bytes(value.data, value.size < 256 ? value.size : 256);
+
+        if (memchr(part.data, ',', part.size))
+            return -1; /* a list; its values are checked when they are read */
+        if (pd_grpc_base64_decode(part, decoded, &size) != PD_OK)
+            return (long)part.size;
+        value = pd_bytes(value.data + part.size, value.size - part.size);
+    }
+    return -1;
+}
 
 static void note_header(pd_grpc_call_t *call, pd_bytes_t name, nghttp2_rcbuf *value)
 {
@@ -63,6 +94,9 @@ bool pdi_grpc_request_header(pd_grpc_call_t *call, nghttp2_rcbuf *name, nghttp2_
     call->headers[call->header_count].value = value;
     call->header_count++;
     note_header(call, pdi_grpc_rcbuf(name), value);
+    if (!call->bad_header && is_binary(pdi_grpc_rcbuf(name)) &&
+        bad_base64_at(pdi_grpc_rcbuf(value)) >= 0)
+        call->bad_header = call->header_count;
     return true;
 }
 
@@ -149,6 +183,24 @@ static bool start_deadline(pd_grpc_call_t *call)
     return true;
 }
 
+static bool check_binary(pd_grpc_call_t *call)
+{
+    pd_bytes_t name, value;
+
+    if (!call->bad_header)
+        return true;
+    name = pdi_grpc_rcbuf(call->headers[call->bad_header - 1].name);
+    value = pdi_grpc_rcbuf(call->headers[call->bad_header - 1].value);
+    pdi_grpc_call_refuse_http(
+        call, "400", PD_GRPC_INTERNAL,
+        pd_arena_printf(
+            &call->arena,
+            "malformed binary metadata \"%.*s\" in header \"%.*s\": illegal base64 data "
+            "at input byte %ld",
+            shown(value), text_of(value), shown(name), text_of(name), bad_base64_at(value)));
+    return false;
+}
+
 static bool check_encoding(pd_grpc_call_t *call)
 {
     pd_bytes_t encoding = pdi_grpc_rcbuf(call->encoding);
@@ -191,7 +243,8 @@ void pdi_grpc_request_open(pd_grpc_call_t *call, bool half_closed)
     const pd_grpc_server_handler_t *handler = call->env->options.handler;
 
     call->half_closed = half_closed;
-    if (!check_http(call) || !start_deadline(call) || !check_encoding(call) || !check_load(call))
+    if (!check_http(call) || !check_binary(call) || !start_deadline(call) ||
+        !check_encoding(call) || !check_load(call))
         return;
     if (handler->on_open && handler->on_open(call->env->options.handler_ctx, call)) {
         call->streaming = true;
@@ -248,12 +301,6 @@ static bool inflate_message(pd_grpc_call_t *call, pd_grpc_frame_t *frame, uint8_
 
 static bool take_unary(pd_grpc_call_t *call, pd_grpc_frame_t *frame)
 {
-    if (call->has_message) {
-        pdi_grpc_call_refuse(call, PD_GRPC_INTERNAL,
-                             "cardinality violation: received multiple request messages for "
-                             "non-client-streaming RPC");
-        return false;
-    }
     if (frame->compressed) {
         if (!inflate_message(call, frame, &call->inflated))
             return false;
@@ -299,23 +346,18 @@ static void refuse_frame(pd_grpc_call_t *call, pd_status_t status)
 
 void pdi_grpc_request_data(pd_grpc_call_t *call, pd_bytes_t bytes)
 {
-    while (bytes.size && !call->wire_ended) {
+    /* What follows the one message of a unary call is ignored, as grpc-go does. */
+    while (bytes.size && !call->wire_ended && !call->has_message) {
         pd_grpc_frame_t frame;
         pd_status_t status;
 
-        /* A second message must not overwrite a first one that the decoder lends. */
-        if (call->has_message && call->decoder.lent) {
-            frame.compressed = false;
-            take_unary(call, &frame);
-            return;
-        }
         status = pd_grpc_decoder_next(&call->decoder, &bytes, &frame);
         if (status != PD_OK) {
             refuse_frame(call, status);
             return;
         }
         if (!frame.complete) {
-            account(call, call->has_message ? call->message.size : 0);
+            account(call, 0);
             return;
         }
         if (!(call->streaming ? take_streaming(call, &frame) : take_unary(call, &frame)))
@@ -331,7 +373,9 @@ void pdi_grpc_request_end(pd_grpc_call_t *call)
     if (call->answered || call->wire_ended)
         return;
     if (!pd_grpc_decoder_at_boundary(&call->decoder)) {
-        pdi_grpc_call_refuse(call, PD_GRPC_INTERNAL, "unexpected EOF");
+        pdi_grpc_call_refuse(call, PD_GRPC_UNKNOWN,
+                             call->decoder.prefix_size < PD_GRPC_PREFIX_SIZE ? "EOF"
+                                                                             : "unexpected EOF");
         return;
     }
     if (call->streaming) {

@@ -46,6 +46,7 @@ struct pd_grpc_call {
 
     uint16_t header_count;
     uint16_t header_capacity;
+    uint16_t bad_header; /* index + 1 of a -bin header that is not base64; 0: none */
     uint32_t header_size;
     pdi_grpc_header_t *headers; /* inline, or in the arena */
     nghttp2_rcbuf *path, *method, *content_type, *timeout, *encoding, *accept_encoding;

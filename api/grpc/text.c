@@ -40,8 +40,9 @@ pd_status_t pd_grpc_timeout_parse(pd_bytes_t text, int64_t *timeout_ns, pd_error
                             (const char *)text.data);
     for (size_t i = 0; i + 1 < text.size; i++) {
         if (text.data[i] < '0' || text.data[i] > '9')
-            return pd_error_set(error, PD_INVALID, "transport: timeout is not a number: \"%.*s\"",
-                                shown, (const char *)text.data);
+            return pd_error_set(error, PD_INVALID,
+                                "strconv.ParseUint: parsing \"%.*s\": invalid syntax", shown - 1,
+                                (const char *)text.data);
         value = value * 10 + (text.data[i] - '0');
     }
     *timeout_ns = value > INT64_MAX / unit_ns ? INT64_MAX : value * unit_ns;
