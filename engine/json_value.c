@@ -240,21 +240,27 @@ pd_json_value_t *pd_json_parse(pd_arena_t *arena, pd_bytes_t bytes)
     return reader.at == reader.end ? value : NULL;
 }
 
-/* Go's shortest form: %v of a float64. */
+/* As Go's %v prints a float64: the fewest digits that tell it, with an exponent from 1e+06 on. */
 static const char *print_number(pd_arena_t *arena, const char *text)
 {
+    enum { EXPONENT_MIN = -4, EXPONENT_MAX = 6 };
     double number = strtod(text, NULL);
     char shortest[40];
+    int digits = 1;
+    long exponent;
 
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(shortest, sizeof shortest, "%.*g", digits, number);
+    for (; digits < 17; digits++) {
+        snprintf(shortest, sizeof shortest, "%.*e", digits - 1, number);
         if (strtod(shortest, NULL) == number)
             break;
     }
-    if (strchr(shortest, 'e') && number < 1e21 && number > -1e21 &&
-        (number >= 1e-4 || number <= -1e-4) && number == (double)(long long)number &&
-        number < 1e6 && number > -1e6)
-        snprintf(shortest, sizeof shortest, "%lld", (long long)number);
+    snprintf(shortest, sizeof shortest, "%.*e", digits - 1, number);
+    if (!strchr(shortest, 'e')) /* out of range */
+        return text;
+    exponent = strtol(strchr(shortest, 'e') + 1, NULL, 10);
+    if (exponent >= EXPONENT_MIN && exponent < EXPONENT_MAX)
+        snprintf(shortest, sizeof shortest, "%.*f",
+                 digits - 1 > exponent ? (int)(digits - 1 - exponent) : 0, number);
     return pd_arena_strdup(arena, shortest);
 }
 

@@ -6,6 +6,9 @@
 #include "base/memory.h"
 #include "engine/frontend/frontend_private.h"
 
+#define EXHAUSTED(KIND, NAME)                                                                      \
+    TEMPORAL__API__ENUMS__V1__RESOURCE_EXHAUSTED_##KIND##__RESOURCE_EXHAUSTED_##KIND##_##NAME
+
 pd_frontend_t *pd_frontend_new(const pd_frontend_options_t *options)
 {
     pd_frontend_t *frontend = PD_NEW(pd_frontend_t);
@@ -46,10 +49,8 @@ const pd_rpc_error_t *pdi_taken(pdi_rpc_t *rpc, bool taken)
         return NULL;
     detail = PD_PB_NEW(rpc->arena, Temporal__Api__Errordetails__V1__ResourceExhaustedFailure,
                        temporal__api__errordetails__v1__resource_exhausted_failure);
-    detail->cause =
-        TEMPORAL__API__ENUMS__V1__RESOURCE_EXHAUSTED_CAUSE__RESOURCE_EXHAUSTED_CAUSE_SYSTEM_OVERLOADED;
-    detail->scope =
-        TEMPORAL__API__ENUMS__V1__RESOURCE_EXHAUSTED_SCOPE__RESOURCE_EXHAUSTED_SCOPE_SYSTEM;
+    detail->cause = EXHAUSTED(CAUSE, SYSTEM_OVERLOADED);
+    detail->scope = EXHAUSTED(SCOPE, SYSTEM);
     return pd_rpc_error_detail(rpc->arena, PD_RPC_RESOURCE_EXHAUSTED, detail,
                                "service is overloaded, please retry later");
 }

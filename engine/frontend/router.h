@@ -37,7 +37,7 @@ typedef struct pd_router_ops {
         void *ctx, pd_call_t *call, const pd_namespace_t *ns,
         const Temporal__Api__Workflowservice__V1__ShutdownWorkerRequest *request);
     /* To partition 0. `ns` is complete (ID made). Answered with RegisterNamespaceResponse once it
-     * is known everywhere, or ALREADY_EXISTS "Namespace already exists." */
+     * is known everywhere, or ALREADY_EXISTS `Namespace "<name>" already exists`. */
     bool (*register_namespace)(void *ctx, pd_call_t *call,
                                const Perdure__V1__NamespaceRegistered *ns);
     /* The client of a call that the router took is gone (call->canceled is set): whoever parked it

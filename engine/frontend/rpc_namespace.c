@@ -1,4 +1,5 @@
 /* Namespaces: registered in partition 0's log, read from the registry. */
+#include <temporal/api/errordetails/v1/message.pb-c.h>
 #include <temporal/api/namespace/v1/message.pb-c.h>
 #include <temporal/api/replication/v1/message.pb-c.h>
 
@@ -92,6 +93,8 @@ const pd_rpc_error_t *pdi_describe_namespace(pdi_rpc_t *rpc)
     const PD_WS(DescribeNamespaceRequest) *request = rpc->request;
     const pd_namespace_t *ns;
 
+    PDI_REFUSE_IF(request->id[0] && request->namespace_[0], rpc,
+                  "GetNamespace operation failed.  Both ID and Name specified in request.");
     if (request->id[0]) {
         ns = pd_namespaces_by_id(rpc->frontend->options.namespaces, request->id);
         return ns ? pdi_respond(rpc, describe(rpc, ns))
@@ -134,15 +137,43 @@ const pd_rpc_error_t *pdi_list_namespaces(pdi_rpc_t *rpc)
     return pdi_respond(rpc, response);
 }
 
+/* The namespace that Temporal's server keeps for itself. */
+#define SYSTEM_NAMESPACE "temporal-system"
+
+static const pd_rpc_error_t *already_exists(pdi_rpc_t *rpc, const char *name)
+{
+    Temporal__Api__Errordetails__V1__NamespaceAlreadyExistsFailure *detail =
+        PD_PB_NEW(rpc->arena, Temporal__Api__Errordetails__V1__NamespaceAlreadyExistsFailure,
+                  temporal__api__errordetails__v1__namespace_already_exists_failure);
+
+    return pd_rpc_error_detail(rpc->arena, PD_RPC_ALREADY_EXISTS, detail,
+                               "Namespace \"%s\" already exists", name);
+}
+
+static const pd_rpc_error_t *check_cluster(pdi_rpc_t *rpc, const char *name)
+{
+    const char *own = rpc->frontend->options.cluster_name;
+
+    PDI_REFUSE_IF(name[0] && strcmp(name, own ? own : "active") != 0, rpc,
+                  "Invalid cluster name: %s", name);
+    return NULL;
+}
+
 static const pd_rpc_error_t *check_registration(pdi_rpc_t *rpc,
                                                 const PD_WS(RegisterNamespaceRequest) * request)
 {
-    const Google__Protobuf__Duration *retention = request->workflow_execution_retention_period;
-
     PDI_REFUSE_IF(!request->namespace_[0], rpc, "Namespace not set on request.");
-    PDI_REFUSE_IF(!retention, rpc, "A valid retention period is not set on request.");
-    PDI_REFUSE_IF(pd_pb_duration_ns(retention) < PD_RETENTION_MIN_NS, rpc,
-                  "A minimum retention period of 1h0m0s is required.");
+    PDI_REFUSE_IF(request->is_global_namespace, rpc,
+                  "Cannot register global namespace when not enabled");
+    if (strcmp(request->namespace_, SYSTEM_NAMESPACE) == 0 ||
+        pd_namespaces_by_name(rpc->frontend->options.namespaces, request->namespace_))
+        return already_exists(rpc, request->namespace_);
+    PDI_CHECK(check_cluster(rpc, request->active_cluster_name));
+    for (size_t i = 0; i < request->n_clusters; i++)
+        PDI_CHECK(check_cluster(rpc, request->clusters[i]->cluster_name));
+    PDI_REFUSE_IF(pd_pb_duration_ns(request->workflow_execution_retention_period) <
+                      PD_RETENTION_MIN_NS,
+                  rpc, "A valid retention period is not set on request.");
     return NULL;
 }
 

@@ -1,4 +1,8 @@
 /* Workers ask for tasks. */
+#define PROTOBUF_C__NO_DEPRECATED
+#include <temporal/api/common/v1/message.pb-c.h>
+#include <temporal/api/deployment/v1/message.pb-c.h>
+
 #include "engine/frontend/validate.h"
 
 static int64_t poll_until_ns(const pdi_rpc_t *rpc)
@@ -30,11 +34,34 @@ static const pd_rpc_error_t *poll(pdi_rpc_t *rpc, pd_task_kind_t kind,
     return pdi_taken(rpc, router->ops->poll(router->ctx, poll));
 }
 
+/* A worker that wants only tasks of its own version would never get the right ones. */
+static const pd_rpc_error_t *
+check_versioning(pdi_rpc_t *rpc,
+                 const Temporal__Api__Common__V1__WorkerVersionCapabilities *capabilities,
+                 const Temporal__Api__Deployment__V1__WorkerDeploymentOptions *options)
+{
+    bool versioned =
+        options &&
+        options->worker_versioning_mode ==
+            TEMPORAL__API__ENUMS__V1__WORKER_VERSIONING_MODE__WORKER_VERSIONING_MODE_VERSIONED;
+
+    PDI_REFUSE_IF(capabilities && capabilities->use_versioning && !capabilities->build_id[0], rpc,
+                  "WorkerVersionStamp must be present if UseVersioning is true.");
+    PDI_REFUSE_IF(versioned && (!options->deployment_name[0] || !options->build_id[0]), rpc,
+                  "Deployment name and build id must be set together.");
+    if (versioned || (capabilities && capabilities->use_versioning))
+        return pd_rpc_error(rpc->arena, PD_RPC_UNIMPLEMENTED,
+                            "Worker versioning is not implemented.");
+    return NULL;
+}
+
 const pd_rpc_error_t *pdi_poll_workflow_task_queue(pdi_rpc_t *rpc)
 {
     PD_WS(PollWorkflowTaskQueueRequest) *request = rpc->request;
 
     PDI_CHECK(pdi_check_identity(rpc, request->identity));
+    PDI_CHECK(
+        check_versioning(rpc, request->worker_version_capabilities, request->deployment_options));
     PDI_CHECK(pdi_check_task_queue(rpc, request->task_queue));
     return poll(rpc, PD_TASK_WORKFLOW, request->task_queue, request->identity,
                 request->worker_instance_key);
@@ -46,6 +73,8 @@ const pd_rpc_error_t *pdi_poll_activity_task_queue(pdi_rpc_t *rpc)
 
     PDI_CHECK(pdi_check_task_queue(rpc, request->task_queue));
     PDI_CHECK(pdi_check_identity(rpc, request->identity));
+    PDI_CHECK(
+        check_versioning(rpc, request->worker_version_capabilities, request->deployment_options));
     return poll(rpc, PD_TASK_ACTIVITY, request->task_queue, request->identity,
                 request->worker_instance_key);
 }

@@ -3,6 +3,9 @@
 
 #include "engine/frontend/validate.h"
 
+#define FILTER(NAME)                                                                               \
+    TEMPORAL__API__ENUMS__V1__HISTORY_EVENT_FILTER_TYPE__HISTORY_EVENT_FILTER_TYPE_##NAME
+
 static int32_t page_size(int32_t wanted)
 {
     return wanted <= 0 || wanted > PD_HISTORY_PAGE_EVENT_COUNT ? PD_HISTORY_PAGE_EVENT_COUNT
@@ -21,10 +24,8 @@ const pd_rpc_error_t *pdi_get_workflow_execution_history(pdi_rpc_t *rpc)
 
     PDI_CHECK(pdi_check_execution(rpc, request->execution));
     request->maximum_page_size = page_size(request->maximum_page_size);
-    if (request->history_event_filter_type ==
-        TEMPORAL__API__ENUMS__V1__HISTORY_EVENT_FILTER_TYPE__HISTORY_EVENT_FILTER_TYPE_UNSPECIFIED)
-        request->history_event_filter_type =
-            TEMPORAL__API__ENUMS__V1__HISTORY_EVENT_FILTER_TYPE__HISTORY_EVENT_FILTER_TYPE_ALL_EVENT;
+    if (request->history_event_filter_type == FILTER(UNSPECIFIED))
+        request->history_event_filter_type = FILTER(ALL_EVENT);
     return submit(rpc, &pd_command_get_history, request->execution);
 }
 

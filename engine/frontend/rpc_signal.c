@@ -31,6 +31,10 @@ const pd_rpc_error_t *pdi_terminate_workflow_execution(pdi_rpc_t *rpc)
 
     PDI_CHECK(pdi_check_execution(rpc, request->workflow_execution));
     PDI_CHECK(pdi_check_links(rpc, request->links, request->n_links));
+    if (!request->reason[0])
+        request->reason = (char *)"terminated by user via frontend";
+    if (!request->identity[0])
+        request->identity = (char *)"frontend-service";
     return pdi_submit(rpc, &pd_command_terminate, request->workflow_execution->workflow_id,
                       request->workflow_execution->run_id, request);
 }

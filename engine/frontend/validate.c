@@ -1,19 +1,48 @@
 #include "engine/frontend/validate.h"
 
 #include <ctype.h>
+#include <strings.h>
+
+#include "engine/decide/retry_policy.h"
 
 /* Task queues of the server itself; a partition's name is "/_sys/<queue>/<number>". */
 #define RESERVED_TASK_QUEUE_PREFIX "/_sys/"
+#define PER_NAMESPACE_TASK_QUEUE "temporal-sys-per-ns-tq"
+
+#define TASK_QUEUE_KIND(NAME) TEMPORAL__API__ENUMS__V1__TASK_QUEUE_KIND__TASK_QUEUE_KIND_##NAME
+#define LINK(NAME) TEMPORAL__API__COMMON__V1__LINK__VARIANT_##NAME
+
+static bool is_hex(const char *text, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!isxdigit((unsigned char)text[i]))
+            return false;
+    return true;
+}
+
+static bool is_plain_uuid(const char *text)
+{
+    return is_hex(text, 8) && text[8] == '-' && is_hex(text + 9, 4) && text[13] == '-' &&
+           is_hex(text + 14, 4) && text[18] == '-' && is_hex(text + 19, 4) && text[23] == '-' &&
+           is_hex(text + 24, 12);
+}
 
 bool pdi_is_uuid(const char *text)
 {
-    for (int i = 0; i < PD_UUID_SIZE - 1; i++) {
-        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    enum { PLAIN_SIZE = PD_UUID_SIZE - 1, BARE_SIZE = 32, URN_SIZE = 9 };
 
-        if (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i]))
-            return false;
+    switch (strlen(text)) {
+    case PLAIN_SIZE:
+        return is_plain_uuid(text);
+    case BARE_SIZE:
+        return is_hex(text, BARE_SIZE);
+    case PLAIN_SIZE + 2:
+        return text[0] == '{' && is_plain_uuid(text + 1) && text[PLAIN_SIZE + 1] == '}';
+    case URN_SIZE + PLAIN_SIZE:
+        return strncasecmp(text, "urn:uuid:", URN_SIZE) == 0 && is_plain_uuid(text + URN_SIZE);
+    default:
+        return false;
     }
-    return text[PD_UUID_SIZE - 1] == '\0';
 }
 
 const pd_rpc_error_t *pdi_check_size(pdi_rpc_t *rpc, const char *value, const char *text)
@@ -30,7 +59,10 @@ const pd_rpc_error_t *pdi_check_identity(pdi_rpc_t *rpc, const char *identity)
 const pd_rpc_error_t *pdi_check_workflow_id(pdi_rpc_t *rpc, const char *workflow_id)
 {
     PDI_REFUSE_IF(!workflow_id[0], rpc, "WorkflowId is not set on request.");
-    return pdi_check_size(rpc, workflow_id, "WorkflowId length exceeds limit.");
+    PDI_REFUSE_IF(strlen(workflow_id) > PD_ID_SIZE_MAX, rpc,
+                  "WorkflowId exceeds maximum allowed length (%zu/%d)", strlen(workflow_id),
+                  PD_ID_SIZE_MAX);
+    return NULL;
 }
 
 const pd_rpc_error_t *
@@ -61,21 +93,51 @@ const pd_rpc_error_t *pdi_check_request_id(pdi_rpc_t *rpc, char **request_id)
 const pd_rpc_error_t *pdi_check_task_queue(pdi_rpc_t *rpc,
                                            Temporal__Api__Taskqueue__V1__TaskQueue *task_queue)
 {
+    static const char reserved[] = RESERVED_TASK_QUEUE_PREFIX;
+    size_t reserved_size = sizeof reserved - 1;
+    bool sticky;
+
     PDI_REFUSE_IF(!task_queue, rpc, "taskQueue is not set");
     PDI_REFUSE_IF(!task_queue->name[0], rpc, "missing task queue name");
     PDI_REFUSE_IF(strlen(task_queue->name) > PD_ID_SIZE_MAX, rpc, "taskQueue length exceeds limit");
-    PDI_REFUSE_IF(strncmp(task_queue->name, RESERVED_TASK_QUEUE_PREFIX,
-                          strlen(RESERVED_TASK_QUEUE_PREFIX)) == 0,
-                  rpc, "task queue name cannot start with reserved prefix %s",
-                  RESERVED_TASK_QUEUE_PREFIX);
-    if (task_queue->kind == TEMPORAL__API__ENUMS__V1__TASK_QUEUE_KIND__TASK_QUEUE_KIND_UNSPECIFIED)
-        task_queue->kind = TEMPORAL__API__ENUMS__V1__TASK_QUEUE_KIND__TASK_QUEUE_KIND_NORMAL;
+    PDI_REFUSE_IF(strncmp(task_queue->name, reserved, reserved_size) == 0, rpc,
+                  "task queue name cannot start with reserved prefix %s", reserved);
+    if (task_queue->kind == TASK_QUEUE_KIND(UNSPECIFIED))
+        task_queue->kind = TASK_QUEUE_KIND(NORMAL);
+    sticky = task_queue->kind == TASK_QUEUE_KIND(STICKY);
+    PDI_REFUSE_IF(sticky && strlen(task_queue->normal_name) > PD_ID_SIZE_MAX, rpc,
+                  "taskQueue length exceeds limit");
+    return NULL;
+}
+
+const pd_rpc_error_t *pdi_check_own_task_queue(pdi_rpc_t *rpc,
+                                               Temporal__Api__Taskqueue__V1__TaskQueue *task_queue)
+{
+    PDI_CHECK(pdi_check_task_queue(rpc, task_queue));
+    PDI_REFUSE_IF(strcmp(task_queue->name, PER_NAMESPACE_TASK_QUEUE) == 0, rpc,
+                  "cannot use internal per-namespace task queue:%s", PER_NAMESPACE_TASK_QUEUE);
     return NULL;
 }
 
 const pd_rpc_error_t *pdi_check_retry_policy(pdi_rpc_t *rpc,
                                              Temporal__Api__Common__V1__RetryPolicy *policy)
 {
+    const char *text;
+
+    if (!policy)
+        return NULL;
+    pd_retry_policy_fill(policy, rpc->arena);
+    text = pd_retry_policy_check(policy, rpc->arena);
+    PDI_REFUSE_IF(text, rpc, "%s", text);
+    return NULL;
+}
+
+const pd_rpc_error_t *pdi_check_duration(pdi_rpc_t *rpc, Google__Protobuf__Duration **duration,
+                                         const char *name)
+{
+    const char *text = pd_duration_check(*duration, rpc->arena, duration);
+
+    PDI_REFUSE_IF(text, rpc, "An invalid %s is set on request. cause: %s", name, text);
     return NULL;
 }
 
@@ -90,21 +152,86 @@ const pd_rpc_error_t *pdi_check_blob(pdi_rpc_t *rpc, const void *message)
     return NULL;
 }
 
+/* What a link names; "" where a part is missing. */
+typedef struct pd_link_names {
+    const char *what;
+    const char *namespace_name;
+    const char *id_name;
+    const char *id;
+    const char *run_id;
+} pd_link_names_t;
+
+static pd_link_names_t names_of(const Temporal__Api__Common__V1__Link *link)
+{
+    switch ((int)link->variant_case) {
+    case LINK(WORKFLOW_EVENT):
+        return (pd_link_names_t){"workflow event", link->workflow_event->namespace_, "workflow ID",
+                                 link->workflow_event->workflow_id, link->workflow_event->run_id};
+    case LINK(ACTIVITY):
+        return (pd_link_names_t){"activity", link->activity->namespace_, "activity ID",
+                                 link->activity->activity_id, link->activity->run_id};
+    case LINK(NEXUS_OPERATION):
+        return (pd_link_names_t){"nexus operation", link->nexus_operation->namespace_,
+                                 "operation ID", link->nexus_operation->operation_id,
+                                 link->nexus_operation->run_id};
+    default:
+        return (pd_link_names_t){NULL, NULL, NULL, NULL, NULL};
+    }
+}
+
+static const pd_rpc_error_t *check_link(pdi_rpc_t *rpc, const Temporal__Api__Common__V1__Link *link)
+{
+    pd_link_names_t names = names_of(link);
+    const Temporal__Api__Common__V1__Link__WorkflowEvent *event;
+
+    if (link->variant_case == LINK(BATCH_JOB)) {
+        PDI_REFUSE_IF(!link->batch_job->job_id[0], rpc,
+                      "batch job link must not have an empty job ID");
+        return NULL;
+    }
+    PDI_REFUSE_IF(!names.what, rpc, "unsupported link variant");
+    PDI_REFUSE_IF(!names.namespace_name[0], rpc, "%s link must not have an empty namespace field",
+                  names.what);
+    PDI_REFUSE_IF(!names.id[0], rpc, "%s link must not have an empty %s field", names.what,
+                  names.id_name);
+    PDI_REFUSE_IF(!names.run_id[0], rpc, "%s link must not have an empty run ID field", names.what);
+    if (link->variant_case != LINK(WORKFLOW_EVENT))
+        return NULL;
+    event = link->workflow_event;
+    PDI_REFUSE_IF(
+        event->reference_case ==
+                TEMPORAL__API__COMMON__V1__LINK__WORKFLOW_EVENT__REFERENCE_EVENT_REF &&
+            event->event_ref->event_id != 0 && event->event_ref->event_type == 0,
+        rpc,
+        "workflow event link ref cannot have an unspecified event type and a non-zero event ID");
+    return NULL;
+}
+
 const pd_rpc_error_t *pdi_check_links(pdi_rpc_t *rpc, Temporal__Api__Common__V1__Link *const *links,
                                       size_t link_count)
 {
+    PDI_REFUSE_IF(link_count > PD_LINK_COUNT_MAX, rpc,
+                  "cannot attach more than %d links per request, got %zu", PD_LINK_COUNT_MAX,
+                  link_count);
+    for (size_t i = 0; i < link_count; i++) {
+        size_t size = protobuf_c_message_get_packed_size(&links[i]->base);
+
+        PDI_REFUSE_IF(size > PD_LINK_SIZE_MAX, rpc, "link exceeds allowed size of %d, got %zu",
+                      PD_LINK_SIZE_MAX, size);
+        PDI_CHECK(check_link(rpc, links[i]));
+    }
     return NULL;
 }
 
 const pd_rpc_error_t *pdi_check_priority(pdi_rpc_t *rpc,
                                          const Temporal__Api__Common__V1__Priority *priority)
 {
-    return NULL;
-}
-
-const pd_rpc_error_t *pdi_check_user_metadata(pdi_rpc_t *rpc,
-                                              const Temporal__Api__Sdk__V1__UserMetadata *metadata)
-{
+    if (!priority)
+        return NULL;
+    PDI_REFUSE_IF(priority->priority_key < 0, rpc, "priority key can't be negative");
+    PDI_REFUSE_IF(strlen(priority->fairness_key) > PD_FAIRNESS_KEY_SIZE_MAX, rpc,
+                  "fairness key length exceeds limit");
+    PDI_REFUSE_IF(priority->fairness_weight < 0, rpc, "must be greater than zero");
     return NULL;
 }
 

@@ -5,12 +5,11 @@
 
 #include <temporal/api/common/v1/message.pb-c.h>
 #include <temporal/api/failure/v1/message.pb-c.h>
-#include <temporal/api/sdk/v1/user_metadata.pb-c.h>
 #include <temporal/api/taskqueue/v1/message.pb-c.h>
 
 #include "engine/frontend/frontend_private.h"
 
-/* In the form 8-4-4-4-12, hexadecimal. */
+/* 8-4-4-4-12 hexadecimal digits, perhaps in braces, behind "urn:uuid:", or without dashes. */
 bool pdi_is_uuid(const char *text);
 
 /* PD_ID_SIZE_MAX bytes at most, else INVALID_ARGUMENT with `text`. */
@@ -28,6 +27,13 @@ const pd_rpc_error_t *pdi_check_request_id(pdi_rpc_t *rpc, char **request_id);
 /* Kind UNSPECIFIED becomes NORMAL. */
 const pd_rpc_error_t *pdi_check_task_queue(pdi_rpc_t *rpc,
                                            Temporal__Api__Taskqueue__V1__TaskQueue *task_queue);
+/* For what is to run: not a queue of the server itself. */
+const pd_rpc_error_t *pdi_check_own_task_queue(pdi_rpc_t *rpc,
+                                               Temporal__Api__Taskqueue__V1__TaskQueue *task_queue);
+/* Negative ones are refused, over-long ones cut. */
+const pd_rpc_error_t *pdi_check_duration(pdi_rpc_t *rpc, Google__Protobuf__Duration **duration,
+                                         const char *name);
+/* Fills in defaults. NULL is fine. */
 const pd_rpc_error_t *pdi_check_retry_policy(pdi_rpc_t *rpc,
                                              Temporal__Api__Common__V1__RetryPolicy *policy);
 /* `message` (may be NULL) takes at most PD_BLOB_SIZE_MAX bytes on the wire. */
@@ -37,9 +43,6 @@ const pd_rpc_error_t *pdi_check_links(pdi_rpc_t *rpc, Temporal__Api__Common__V1_
                                       size_t link_count);
 const pd_rpc_error_t *pdi_check_priority(pdi_rpc_t *rpc,
                                          const Temporal__Api__Common__V1__Priority *priority);
-const pd_rpc_error_t *pdi_check_user_metadata(pdi_rpc_t *rpc,
-                                              const Temporal__Api__Sdk__V1__UserMetadata *metadata);
-
 /* Replaces a failure that is too large by a server failure that has it, cut, as its cause. */
 bool pdi_limit_failure(pdi_rpc_t *rpc, Temporal__Api__Failure__V1__Failure **failure);
 /* A failure that the server itself reports; not retried. */
