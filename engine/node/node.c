@@ -132,12 +132,20 @@ void pd_node_start(pd_node_t *node, void (*changed)(void *ctx, pd_node_state_t s
     }
 }
 
-void pd_node_stop(pd_node_t *node)
+void pd_node_release_polls(pd_node_t *node)
 {
+    if (node->polls_released)
+        return;
+    node->polls_released = true;
     for (uint32_t i = 0; i < node->options.loop_count; i++) {
         node->matchings[i].stop_mail.run = run_stop_matching;
         pd_loop_post(node->matchings[i].loop, &node->matchings[i].stop_mail);
     }
+}
+
+void pd_node_stop(pd_node_t *node)
+{
+    pd_node_release_polls(node);
     for (uint32_t i = 0; i < node->options.partition_count; i++) {
         pdi_node_partition_t *self = &node->partitions[i];
 

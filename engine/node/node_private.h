@@ -32,6 +32,7 @@ struct pd_node {
     pd_node_state_t state;
     void (*changed)(void *ctx, pd_node_state_t state);
     void *changed_ctx;
+    bool polls_released; /* main only */
 };
 
 /* sink.c: from partitions to matching. */

@@ -1,0 +1,59 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engine/program/program.h"
+
+static const char usage[] =
+    "perdure: durable execution, compatible with Temporal's API\n"
+    "\n"
+    "  perdure dev [--data DIR] [--port N] [--ip ADDRESS]   a server with an embedded log\n"
+    "  perdure log dump --data DIR [--workflow-id ID]       the log as JSON lines\n"
+    "  perdure log verify --data DIR                        prove the log's hash chain\n"
+    "  perdure version\n"
+    "\n"
+    "`perdure dev --help` and so on tell more.\n";
+
+static const struct {
+    const char *words[2];
+    int (*run)(int argc, char **argv);
+} subcommands[] = {
+    {{"dev", NULL}, pd_program_dev},
+    {{"log", "dump"}, pd_program_log_dump},
+    {{"log", "verify"}, pd_program_log_verify},
+};
+
+const char *pd_program_default_data_path(void)
+{
+    static char path[4096];
+    const char *base = getenv("XDG_DATA_HOME"), *home = getenv("HOME");
+
+    if (base && base[0])
+        snprintf(path, sizeof(path), "%s/perdure", base);
+    else
+        snprintf(path, sizeof(path), "%s/.local/share/perdure", home ? home : "/tmp");
+    return path;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "version") == 0) {
+        printf("perdure %s\n", PD_VERSION);
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++) {
+        int words = subcommands[i].words[1] ? 2 : 1;
+
+        if (argc > words && strcmp(argv[1], subcommands[i].words[0]) == 0 &&
+            (words == 1 || strcmp(argv[2], subcommands[i].words[1]) == 0))
+            return subcommands[i].run(argc - words, argv + words);
+    }
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)) {
+        fputs(usage, stdout);
+        return 0;
+    }
+    fputs(usage, stderr);
+    return 2;
+}

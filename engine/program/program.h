@@ -1,0 +1,17 @@
+/* program.h -- the `perdure` program: its subcommands. The only folder that names every backend.
+ * Thread: main. */
+#ifndef PD_ENGINE_PROGRAM_PROGRAM_H
+#define PD_ENGINE_PROGRAM_PROGRAM_H
+
+/* Exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage. argv[0] is the subcommand's
+ * last word. */
+int pd_program_dev(int argc, char **argv);
+int pd_program_log_dump(int argc, char **argv);
+int pd_program_log_verify(int argc, char **argv);
+
+/* $XDG_DATA_HOME/perdure or ~/.local/share/perdure, made when missing; static storage. */
+const char *pd_program_default_data_path(void);
+
+#define PD_PROGRAM_PARTITION_COUNT 4 /* of `perdure dev` */
+
+#endif
