@@ -18,18 +18,18 @@ bool pd_execution_has_signal_request(const pd_execution_t *exec, const char *req
 /* The deadlines of a run, all of them: the one list that the timer table, the partition's clock
  * and the FIRE_TIMERS decision share (see deadlines.c for the rules). */
 typedef enum pd_deadline_kind {
-    PD_DEADLINE_FIRST_TASK,              /* first workflow task's backoff is over */
-    PD_DEADLINE_TIMER,                   /* user timer */
-    PD_DEADLINE_TASK_SCHEDULE_TO_START,  /* sticky workflow task not taken */
-    PD_DEADLINE_TASK_START_TO_CLOSE,     /* workflow task not answered */
-    PD_DEADLINE_ACTIVITY_OFFER,          /* an activity's retry backoff is over: offer it again */
+    PD_DEADLINE_FIRST_TASK,             /* first workflow task's backoff is over */
+    PD_DEADLINE_TIMER,                  /* user timer */
+    PD_DEADLINE_TASK_SCHEDULE_TO_START, /* sticky workflow task not taken */
+    PD_DEADLINE_TASK_START_TO_CLOSE,    /* workflow task not answered */
+    PD_DEADLINE_ACTIVITY_OFFER,         /* an activity's retry backoff is over: offer it again */
     PD_DEADLINE_ACTIVITY_SCHEDULE_TO_START,
     PD_DEADLINE_ACTIVITY_SCHEDULE_TO_CLOSE,
     PD_DEADLINE_ACTIVITY_START_TO_CLOSE,
     PD_DEADLINE_ACTIVITY_HEARTBEAT,
-    PD_DEADLINE_RUN,                     /* workflow run timeout */
-    PD_DEADLINE_EXECUTION,               /* workflow execution timeout */
-    PD_DEADLINE_RETENTION,               /* a closed run may be removed */
+    PD_DEADLINE_RUN,       /* workflow run timeout */
+    PD_DEADLINE_EXECUTION, /* workflow execution timeout */
+    PD_DEADLINE_RETENTION, /* a closed run may be removed */
 } pd_deadline_kind_t;
 
 typedef struct pd_deadline {

@@ -5,7 +5,8 @@
  * and applying the log again gives the same tables.
  *
  * Thread: the partition's loop only. Ownership: everything returned is lent until the next call of
- * pd_store_apply, pd_store_flush_* or pd_store_evict; nothing that is in use is evicted meanwhile. */
+ * pd_store_apply, pd_store_flush_* or pd_store_evict; nothing that is in use is evicted meanwhile.
+ */
 #ifndef PD_STATE_STORE_H
 #define PD_STATE_STORE_H
 
@@ -16,7 +17,8 @@
 #include "base/loop.h"
 
 typedef struct pd_store pd_store_t;
-typedef struct pd_store_shared pd_store_shared_t; /* block cache, write buffers, env; one a process */
+typedef struct pd_store_shared
+    pd_store_shared_t; /* block cache, write buffers, env; one a process */
 
 typedef Temporal__Api__History__V1__HistoryEvent pd_history_event_t;
 
@@ -28,6 +30,8 @@ typedef struct pd_execution {
     int64_t deadline_hint_ns;
     void *engine; /* the partition's own (waiters, queries); pins the run when not NULL */
     void *clock;  /* the partition's armed deadline; NULL after loading; does not pin */
+    /* RunRemoved was applied: only for whoever finds it among the touched ones, to let go of it. */
+    bool removed;
 } pd_execution_t;
 
 typedef struct pd_store_options {
@@ -40,6 +44,7 @@ typedef struct pd_store_options {
 typedef struct pd_store_shared_options {
     size_t block_cache_size;
     size_t write_buffer_size; /* for all partitions together */
+    uint32_t store_count;     /* partitions that share it; 0: 4 */
     bool in_memory;           /* RocksDB's memory env, for the simulator: survives pd_store_free */
 } pd_store_shared_options_t;
 
@@ -101,8 +106,8 @@ void pd_store_evict(pd_store_t *store);
 /* The current run of a workflow ID, or the run named. *exec is NULL when there is none. PD_IO. */
 pd_status_t pd_store_current(pd_store_t *store, const char *namespace_id, const char *workflow_id,
                              pd_execution_t **exec, pd_error_t *error) PD_MUST_USE;
-pd_status_t pd_store_execution(pd_store_t *store, const char *namespace_id,
-                               const char *workflow_id, const char *run_id, pd_execution_t **exec,
+pd_status_t pd_store_execution(pd_store_t *store, const char *namespace_id, const char *workflow_id,
+                               const char *run_id, pd_execution_t **exec,
                                pd_error_t *error) PD_MUST_USE;
 
 /* Appends events [first_event_id, ...) of the run to `out` in the wire form of

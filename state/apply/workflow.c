@@ -1,0 +1,118 @@
+/* workflow.c -- the run's beginning and its end. */
+#include "state/apply/apply.h"
+
+#include "base/memory.h"
+
+PDI_HISTORY_APPLIER(workflow_started)
+{
+    const Temporal__Api__History__V1__WorkflowExecutionStartedEventAttributes *attributes =
+        event->workflow_execution_started_event_attributes;
+    pdi_row_t *row = apply->row;
+
+    row->start_time_ns = pd_pb_timestamp_ns(event->event_time);
+    row->execution_time_ns =
+        pd_ns_add(row->start_time_ns, pd_pb_duration_ns(attributes->first_workflow_task_backoff));
+    if (attributes->workflow_type)
+        pdi_string_set(&row->workflow_type, attributes->workflow_type->name);
+    if (attributes->task_queue)
+        pdi_string_set(&row->task_queue, attributes->task_queue->name);
+    pdi_string_set(&row->first_run_id, attributes->first_execution_run_id);
+    pdi_string_set(&row->original_run_id, attributes->original_execution_run_id);
+    pdi_row_share_strings(apply->run);
+    row->execution_timeout_ns = pd_pb_duration_ns(attributes->workflow_execution_timeout);
+    row->run_timeout_ns = pd_pb_duration_ns(attributes->workflow_run_timeout);
+    row->workflow_task_timeout_ns = pd_pb_duration_ns(attributes->workflow_task_timeout);
+    row->attempt = attributes->attempt;
+    pdi_string_set(&row->cron_schedule, attributes->cron_schedule);
+    row->retry_policy = pdi_message_copy(attributes->retry_policy);
+    row->memo = pdi_message_copy(attributes->memo);
+    row->search_attributes = pdi_message_copy(attributes->search_attributes);
+    row->priority = pdi_message_copy(attributes->priority);
+    row->user_metadata = pdi_message_copy(event->user_metadata);
+    apply->workflow->current_dirty |= apply->workflow->current == PDI_CURRENT_RUN &&
+                                      strcmp(apply->workflow->current_run_id, row->run_id) == 0;
+    return PD_OK;
+}
+
+static void clear_pending(pdi_run_t *run)
+{
+    pdi_row_t *row = run->exec.row;
+
+    for (size_t i = 0; i < row->n_activities; i++)
+        pdi_message_free(row->activities[i]);
+    for (size_t i = 0; i < row->n_timers; i++)
+        pdi_message_free(row->timers[i]);
+    for (size_t i = 0; i < row->n_buffered_events; i++)
+        pdi_message_free(row->buffered_events[i]);
+    pd_free(row->activities);
+    pd_free(row->timers);
+    pd_free(row->buffered_events);
+    row->activities = NULL;
+    row->timers = NULL;
+    row->buffered_events = NULL;
+    row->n_activities = row->n_timers = row->n_buffered_events = 0;
+    row->buffered_size_bytes = 0;
+    pdi_id_index_deinit(&run->activity_ids);
+    pdi_id_index_deinit(&run->timer_ids);
+}
+
+#define STATUS(NAME)                                                                               \
+    TEMPORAL__API__ENUMS__V1__WORKFLOW_EXECUTION_STATUS__WORKFLOW_EXECUTION_STATUS_##NAME
+
+static pd_status_t close_run(pdi_apply_t *apply, const pd_history_event_t *event,
+                             Temporal__Api__Enums__V1__WorkflowExecutionStatus status,
+                             const char *next_run_id)
+{
+    pdi_row_t *row = apply->row;
+
+    row->status = status;
+    row->close_time_ns = pd_pb_timestamp_ns(event->event_time);
+    row->removal_time_ns =
+        row->retention_ns > 0 ? pd_ns_add(row->close_time_ns, row->retention_ns) : 0;
+    pdi_string_set(&row->next_run_id, next_run_id);
+    pdi_message_free(row->workflow_task);
+    row->workflow_task = NULL;
+    clear_pending(apply->run);
+    row->close_attempted = false;
+    if (apply->workflow->current == PDI_CURRENT_UNKNOWN)
+        PD_TRY(pdi_workflow_load_current(apply->store, apply->workflow, apply->error));
+    if (apply->workflow->current == PDI_CURRENT_RUN &&
+        strcmp(apply->workflow->current_run_id, row->run_id) == 0)
+        apply->workflow->current_dirty = true;
+    return PD_OK;
+}
+
+PDI_HISTORY_APPLIER(workflow_completed)
+{
+    return close_run(apply, event, STATUS(COMPLETED),
+                     event->workflow_execution_completed_event_attributes->new_execution_run_id);
+}
+
+PDI_HISTORY_APPLIER(workflow_failed)
+{
+    return close_run(apply, event, STATUS(FAILED),
+                     event->workflow_execution_failed_event_attributes->new_execution_run_id);
+}
+
+PDI_HISTORY_APPLIER(workflow_timed_out)
+{
+    return close_run(apply, event, STATUS(TIMED_OUT),
+                     event->workflow_execution_timed_out_event_attributes->new_execution_run_id);
+}
+
+PDI_HISTORY_APPLIER(workflow_canceled)
+{
+    return close_run(apply, event, STATUS(CANCELED), NULL);
+}
+
+PDI_HISTORY_APPLIER(workflow_terminated)
+{
+    return close_run(apply, event, STATUS(TERMINATED), NULL);
+}
+
+PDI_HISTORY_APPLIER(workflow_continued_as_new)
+{
+    return close_run(
+        apply, event, STATUS(CONTINUED_AS_NEW),
+        event->workflow_execution_continued_as_new_event_attributes->new_execution_run_id);
+}

@@ -1,0 +1,237 @@
+/* db.c -- RocksDB as this folder uses it: one database per partition, one column family per table,
+ * no write-ahead log (the event log is that), one batch per flush. */
+#include <stdlib.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "state/store_private.h"
+
+enum {
+    STORE_COUNT_DEFAULT = 4,
+    BLOCK_SIZE = 16 * 1024,
+    ARENA_BLOCK_SIZE = 128 * 1024, /* smallest memory of one table's write buffer */
+    BLOOM_BITS = 10,
+    BACKGROUND_JOBS = 2,
+    OPEN_FILES_MAX = 256,
+    KEEP_LOG_FILES = 2,
+    KEY_TEXT_SIZE = 256,
+};
+
+static const char *const table_names[PDI_TABLE_COUNT] = {
+    [PDI_TABLE_META] = "default", /* RocksDB insists on a family of this name */
+    [PDI_TABLE_EXECUTIONS] = "executions", [PDI_TABLE_CURRENT_RUNS] = "current_runs",
+    [PDI_TABLE_HISTORY] = "history",       [PDI_TABLE_SIGNALS] = "signals",
+    [PDI_TABLE_TIMERS] = "timers",         [PDI_TABLE_READY] = "ready",
+    [PDI_TABLE_NAMESPACES] = "namespaces",
+};
+
+const char *pdi_table_name(pdi_table_t table)
+{
+    return table == PDI_TABLE_META ? "meta" : table_names[table];
+}
+
+/* ---- shared ---- */
+
+pd_status_t pd_store_shared_new(const pd_store_shared_options_t *options, pd_store_shared_t **out,
+                                pd_error_t *error)
+{
+    pd_store_shared_t *shared = PD_NEW(pd_store_shared_t);
+    uint32_t store_count = options->store_count ? options->store_count : STORE_COUNT_DEFAULT;
+
+    shared->in_memory = options->in_memory;
+    shared->env = options->in_memory ? rocksdb_create_mem_env() : rocksdb_create_default_env();
+    shared->block_cache = rocksdb_cache_create_lru(options->block_cache_size);
+    shared->write_buffer_size = options->write_buffer_size / store_count;
+    *out = shared;
+    return PD_OK;
+}
+
+void pd_store_shared_free(pd_store_shared_t *shared)
+{
+    if (!shared)
+        return;
+    rocksdb_cache_destroy(shared->block_cache);
+    rocksdb_env_destroy(shared->env);
+    pd_free(shared);
+}
+
+/* ---- opening ---- */
+
+/* Takes RocksDB's error text; PD_OK when there is none. */
+static pd_status_t take_error(char *text, const char *doing, pd_error_t *error)
+{
+    pd_status_t status = PD_IO;
+
+    if (!text)
+        return PD_OK;
+    if (strstr(text, "lock "))
+        status = PD_LOCKED;
+    else if (strncmp(text, "Corruption", 10) == 0)
+        status = PD_CORRUPT;
+    pd_error_set(error, status, "RocksDB, %s: %s", doing, text);
+    rocksdb_free(text);
+    return status;
+}
+
+static void make_directories(rocksdb_env_t *env, const char *path)
+{
+    char *copy = pd_strdup(path);
+
+    /* RocksDB makes the last one itself; failures show when it opens. */
+    for (char *at = strchr(copy + 1, '/'); at; at = strchr(at + 1, '/')) {
+        char *text = NULL;
+
+        *at = '\0';
+        rocksdb_create_dir_if_missing(env, copy, &text);
+        rocksdb_free(text);
+        *at = '/';
+    }
+    pd_free(copy);
+}
+
+static rocksdb_options_t *options_new(const pd_store_shared_t *shared)
+{
+    rocksdb_options_t *options = rocksdb_options_create();
+    rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
+    size_t buffer_size = shared->write_buffer_size ? shared->write_buffer_size : 16 << 20;
+
+    rocksdb_options_set_env(options, shared->env);
+    rocksdb_options_set_create_if_missing(options, 1);
+    rocksdb_options_set_create_missing_column_families(options, 1);
+    /* All tables of a partition are cut at the same point. */
+    rocksdb_options_set_atomic_flush(options, 1);
+    rocksdb_options_set_db_write_buffer_size(options, buffer_size);
+    rocksdb_options_set_write_buffer_size(options, buffer_size / 2);
+    rocksdb_options_set_arena_block_size(options, ARENA_BLOCK_SIZE);
+    rocksdb_options_set_max_write_buffer_number(options, 3);
+    /* One writer: plain inserts are cheaper, and neighbouring keys cheaper still. */
+    rocksdb_options_set_allow_concurrent_memtable_write(options, 0);
+    rocksdb_options_set_enable_write_thread_adaptive_yield(options, 0);
+    rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, 0.05);
+    rocksdb_options_set_memtable_whole_key_filtering(options, 1);
+    rocksdb_options_set_compression(options, rocksdb_lz4_compression);
+    rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
+    rocksdb_options_set_max_background_jobs(options, BACKGROUND_JOBS);
+    rocksdb_options_set_max_open_files(options, OPEN_FILES_MAX);
+    rocksdb_options_set_keep_log_file_num(options, KEEP_LOG_FILES);
+    rocksdb_options_set_stats_dump_period_sec(options, 0);
+    rocksdb_options_set_skip_stats_update_on_db_open(options, 1);
+    rocksdb_block_based_options_set_block_cache(table, shared->block_cache);
+    rocksdb_block_based_options_set_block_size(table, BLOCK_SIZE);
+    rocksdb_block_based_options_set_filter_policy(table,
+                                                  rocksdb_filterpolicy_create_bloom(BLOOM_BITS));
+    rocksdb_block_based_options_set_cache_index_and_filter_blocks(table, 1);
+    rocksdb_block_based_options_set_format_version(table, 5);
+    rocksdb_options_set_block_based_table_factory(options, table);
+    rocksdb_block_based_options_destroy(table);
+    return options;
+}
+
+pd_status_t pdi_db_open(pdi_db_t *db, const pd_store_options_t *options, pd_error_t *error)
+{
+    rocksdb_options_t *rocks_options = options_new(options->shared);
+    const rocksdb_options_t *family_options[PDI_TABLE_COUNT];
+    char *text = NULL;
+    pd_status_t status;
+
+    for (int i = 0; i < PDI_TABLE_COUNT; i++)
+        family_options[i] = rocks_options;
+    make_directories(options->shared->env, options->path);
+    db->rocks = rocksdb_open_column_families(rocks_options, options->path, PDI_TABLE_COUNT,
+                                             table_names, family_options, db->families, &text);
+    rocksdb_options_destroy(rocks_options);
+    status = take_error(text, options->path, error);
+    if (status != PD_OK) {
+        db->rocks = NULL;
+        return status;
+    }
+    db->read = rocksdb_readoptions_create();
+    db->write = rocksdb_writeoptions_create();
+    rocksdb_writeoptions_disable_WAL(db->write, 1);
+    db->batch = rocksdb_writebatch_create();
+    return PD_OK;
+}
+
+void pdi_db_close(pdi_db_t *db)
+{
+    if (!db->rocks)
+        return;
+    rocksdb_writebatch_destroy(db->batch);
+    rocksdb_writeoptions_destroy(db->write);
+    rocksdb_readoptions_destroy(db->read);
+    for (int i = 0; i < PDI_TABLE_COUNT; i++)
+        rocksdb_column_family_handle_destroy(db->families[i]);
+    rocksdb_close(db->rocks);
+    db->rocks = NULL;
+}
+
+/* ---- rows ---- */
+
+pd_status_t pdi_db_get(pdi_db_t *db, pdi_table_t table, const pdi_key_t *key,
+                       rocksdb_pinnableslice_t **value, pd_bytes_t *bytes, pd_error_t *error)
+{
+    char *text = NULL;
+    size_t size;
+
+    *value = rocksdb_get_pinned_cf(db->rocks, db->read, db->families[table],
+                                   (const char *)key->data, key->size, &text);
+    PD_TRY(take_error(text, "reading", error));
+    if (*value) {
+        bytes->data = (const uint8_t *)rocksdb_pinnableslice_value(*value, &size);
+        bytes->size = size;
+    }
+    return PD_OK;
+}
+
+void pdi_batch_put(pdi_db_t *db, pdi_table_t table, pd_bytes_t key, pd_bytes_t value)
+{
+    rocksdb_writebatch_put_cf(db->batch, db->families[table], (const char *)key.data, key.size,
+                              (const char *)value.data, value.size);
+}
+
+void pdi_batch_delete(pdi_db_t *db, pdi_table_t table, pd_bytes_t key)
+{
+    rocksdb_writebatch_delete_cf(db->batch, db->families[table], (const char *)key.data, key.size);
+}
+
+pd_status_t pdi_batch_write(pdi_db_t *db, pd_error_t *error)
+{
+    char *text = NULL;
+
+    rocksdb_write(db->rocks, db->write, db->batch, &text);
+    PD_TRY(take_error(text, "writing", error));
+    rocksdb_writebatch_clear(db->batch);
+    return PD_OK;
+}
+
+pd_status_t pdi_db_each(pdi_db_t *db, pdi_table_t table, pdi_row_fn each, void *ctx,
+                        pd_error_t *error)
+{
+    rocksdb_iterator_t *iter = rocksdb_create_iterator_cf(db->rocks, db->read, db->families[table]);
+    pd_status_t status = PD_OK;
+    char *text = NULL;
+
+    rocksdb_iter_seek_to_first(iter);
+    for (; status == PD_OK && rocksdb_iter_valid(iter); rocksdb_iter_next(iter)) {
+        size_t key_size, value_size;
+        const char *key = rocksdb_iter_key(iter, &key_size);
+        const char *value = rocksdb_iter_value(iter, &value_size);
+
+        status = each(ctx, pd_bytes(key, key_size), pd_bytes(value, value_size), error);
+    }
+    if (status == PD_OK) {
+        rocksdb_iter_get_error(iter, &text);
+        status = take_error(text, "reading", error);
+    }
+    rocksdb_iter_destroy(iter);
+    return status;
+}
+
+pd_status_t pdi_row_corrupt(pdi_table_t table, pd_bytes_t key, const char *what, pd_error_t *error)
+{
+    char text[KEY_TEXT_SIZE];
+
+    pdi_key_text(key, text, sizeof(text));
+    return pd_error_set(error, PD_CORRUPT, "table %s, key %s: %s", pdi_table_name(table), text,
+                        what);
+}

@@ -1,0 +1,113 @@
+/* tables.h -- the tables in RocksDB, one column family each, and access to them.
+ * One file per table knows what its rows look like; db.c knows RocksDB.
+ * Thread: the partition's loop. */
+#ifndef PD_STATE_TABLES_H
+#define PD_STATE_TABLES_H
+
+#include <rocksdb/c.h>
+
+#include "state/keys.h"
+#include "state/store.h"
+
+struct pdi_run;
+struct pdi_workflow;
+
+/* Append-only; a retired table keeps its place. The names are on disk. */
+typedef enum pdi_table {
+    PDI_TABLE_META,
+    PDI_TABLE_EXECUTIONS,
+    PDI_TABLE_CURRENT_RUNS,
+    PDI_TABLE_HISTORY,
+    PDI_TABLE_SIGNALS,
+    PDI_TABLE_TIMERS,
+    PDI_TABLE_READY,
+    PDI_TABLE_NAMESPACES,
+    PDI_TABLE_COUNT,
+} pdi_table_t;
+
+typedef struct pdi_db {
+    rocksdb_t *rocks;
+    rocksdb_column_family_handle_t *families[PDI_TABLE_COUNT];
+    rocksdb_readoptions_t *read;
+    rocksdb_writeoptions_t *write;
+    rocksdb_writebatch_t *batch; /* the held one, while there is one */
+} pdi_db_t;
+
+/* ---- db.c ---- */
+const char *pdi_table_name(pdi_table_t table);
+/* PD_LOCKED, PD_IO, PD_CORRUPT. */
+pd_status_t pdi_db_open(pdi_db_t *db, const pd_store_options_t *options,
+                        pd_error_t *error) PD_MUST_USE;
+void pdi_db_close(pdi_db_t *db);
+/* *value is NULL when there is no such row; else destroy it after use. PD_IO. */
+pd_status_t pdi_db_get(pdi_db_t *db, pdi_table_t table, const pdi_key_t *key,
+                       rocksdb_pinnableslice_t **value, pd_bytes_t *bytes,
+                       pd_error_t *error) PD_MUST_USE;
+void pdi_batch_put(pdi_db_t *db, pdi_table_t table, pd_bytes_t key, pd_bytes_t value);
+void pdi_batch_delete(pdi_db_t *db, pdi_table_t table, pd_bytes_t key);
+pd_status_t pdi_batch_write(pdi_db_t *db, pd_error_t *error) PD_MUST_USE;
+
+/* All rows of a table in order; `each` may stop it by another status than PD_OK. */
+typedef pd_status_t (*pdi_row_fn)(void *ctx, pd_bytes_t key, pd_bytes_t value, pd_error_t *error);
+pd_status_t pdi_db_each(pdi_db_t *db, pdi_table_t table, pdi_row_fn each, void *ctx,
+                        pd_error_t *error) PD_MUST_USE;
+/* PD_CORRUPT with the table and the key in the text. */
+pd_status_t pdi_row_corrupt(pdi_table_t table, pd_bytes_t key, const char *what, pd_error_t *error);
+
+static inline pd_bytes_t pdi_key_bytes(const pdi_key_t *key)
+{
+    return pd_bytes(key->data, key->size);
+}
+
+/* ---- executions.c ---- */
+/* Key of the run's rows in executions, timers (behind the deadline) and ready. */
+void pdi_run_key(const struct pdi_run *run, pdi_key_t *key);
+void pdi_executions_put(pd_store_t *store, struct pdi_run *run, pd_bytes_t key);
+/* Fills run->exec.row and run->flushed. PD_NOT_FOUND, PD_IO, PD_CORRUPT. */
+pd_status_t pdi_executions_load(pd_store_t *store, struct pdi_run *run, const char *run_id,
+                                pd_error_t *error) PD_MUST_USE;
+pd_status_t pdi_executions_decode(struct pdi_run *run, pd_bytes_t key, pd_bytes_t value,
+                                  pd_error_t *error) PD_MUST_USE;
+
+/* ---- current_runs.c ---- */
+void pdi_current_key(const struct pdi_workflow *workflow, pdi_key_t *key);
+void pdi_current_put(pd_store_t *store, const struct pdi_workflow *workflow,
+                     const struct pdi_run *run);
+void pdi_current_delete(pd_store_t *store, const struct pdi_workflow *workflow);
+/* The row of a workflow's current run as it follows from the run. */
+void pdi_current_row(const struct pdi_run *run, Perdure__V1__CurrentRunRow *row);
+/* *run_id is NULL when there is none; else pd_free it. */
+pd_status_t pdi_current_load(pd_store_t *store, const struct pdi_workflow *workflow, char **run_id,
+                             pd_error_t *error) PD_MUST_USE;
+
+/* ---- history.c ---- */
+void pdi_history_put(pd_store_t *store, struct pdi_run *run);
+void pdi_history_delete(pd_store_t *store, struct pdi_run *run);
+
+/* ---- signals.c: request IDs of signals, appended in chunks ---- */
+void pdi_signals_put(pd_store_t *store, struct pdi_run *run);
+void pdi_signals_delete(pd_store_t *store, struct pdi_run *run);
+pd_status_t pdi_signals_load(pd_store_t *store, struct pdi_run *run, pd_error_t *error) PD_MUST_USE;
+
+/* ---- timers.c: one row per run that has a deadline ---- */
+void pdi_timers_update(pd_store_t *store, struct pdi_run *run, int64_t deadline_ns,
+                       pd_bytes_t run_key);
+
+/* ---- ready.c: one row per run that has tasks to hand out ---- */
+/* Fills an array of tasks (arena) and returns how many. */
+size_t pdi_ready_tasks(const struct pdi_run *run, pd_arena_t *arena,
+                       Perdure__V1__ReadyTask ***tasks);
+bool pdi_ready_any(const struct pdi_run *run);
+void pdi_ready_update(pd_store_t *store, struct pdi_run *run, bool present, pd_bytes_t run_key);
+
+/* ---- namespaces.c ---- */
+pd_status_t pdi_namespaces_load(pd_store_t *store, pd_error_t *error) PD_MUST_USE;
+void pdi_namespaces_put(pd_store_t *store);
+/* Takes the row. */
+void pdi_namespaces_set(pd_store_t *store, Perdure__V1__NamespaceRow *row);
+
+/* ---- meta.c ---- */
+pd_status_t pdi_meta_load(pd_store_t *store, pd_error_t *error) PD_MUST_USE;
+void pdi_meta_put(pd_store_t *store, const pd_store_position_t *position);
+
+#endif
