@@ -9,6 +9,9 @@
 #include "base/assert.h"
 #include "log/record/record_private.h"
 
+/* A message may be a union, an array and a record to a writer's schema. */
+enum { SKIP_DEPTH_MAX = 4 * PD_RECORD_DEPTH_MAX };
+
 typedef struct input {
     const uint8_t *at;
     const uint8_t *end;
@@ -66,6 +69,23 @@ static inline bool get_long(input_t *in, int64_t *value)
         return true;
     }
     return get_long_slow(in, value);
+}
+
+static inline bool get_int(input_t *in, int64_t min, int64_t max, int64_t *value)
+{
+    if (!get_long(in, value))
+        return false;
+    if (*value < min || *value > max)
+        return fail(in, "a number is not within 32 bits");
+    return true;
+}
+
+static inline bool get_bool(input_t *in, protobuf_c_boolean *value)
+{
+    if (in->at == in->end || *in->at > 1)
+        return fail(in, "a boolean is neither 0 nor 1");
+    *value = *in->at++;
+    return true;
 }
 
 /* The length of a string or of bytes, at most what is left. */
@@ -129,14 +149,22 @@ static bool is_text(const uint8_t *data, size_t size)
     return true;
 }
 
+/* The length of a string that lies there as it should. */
+static inline bool get_text_size(input_t *in, size_t *size)
+{
+    if (!get_size(in, size))
+        return false;
+    if (!is_text(in->at, *size))
+        return fail(in, "a string is not UTF-8 or has a NUL inside");
+    return true;
+}
+
 static bool get_string(input_t *in, char **member)
 {
     size_t size;
 
-    if (!get_size(in, &size))
+    if (!get_text_size(in, &size))
         return false;
-    if (!is_text(in->at, size))
-        return fail(in, "a string is not UTF-8 or has a NUL inside");
     memcpy(in->text, in->at, size);
     in->text[size] = 0;
     *member = in->text;
@@ -195,20 +223,16 @@ static bool get_number(input_t *in, const pdi_value_t *value, void *member)
 {
     int64_t number = 0;
 
-    if (!get_long(in, &number))
-        return false;
-    if (value->kind == PDI_KIND_INT64) {
-        *(int64_t *)member = number;
-        return true;
-    }
+    if (value->kind == PDI_KIND_INT64)
+        return get_long(in, member);
     if (value->kind == PDI_KIND_UINT32) {
-        if (number < 0 || number > UINT32_MAX)
-            return fail(in, "a number is not within 32 bits");
+        if (!get_int(in, 0, UINT32_MAX, &number))
+            return false;
         *(uint32_t *)member = (uint32_t)number;
         return true;
     }
-    if (number < INT32_MIN || number > INT32_MAX)
-        return fail(in, "a number is not within 32 bits");
+    if (!get_int(in, INT32_MIN, INT32_MAX, &number))
+        return false;
     *(int32_t *)member = (int32_t)number;
     return true;
 }
@@ -217,10 +241,7 @@ static bool get_value(input_t *in, const pdi_value_t *value, void *member, uint3
 {
     switch (value->kind) {
     case PDI_KIND_BOOL:
-        if (in->at == in->end || *in->at > 1)
-            return fail(in, "a boolean is neither 0 nor 1");
-        *(protobuf_c_boolean *)member = *in->at++;
-        return true;
+        return get_bool(in, member);
     case PDI_KIND_INT32:
     case PDI_KIND_UINT32:
     case PDI_KIND_INT64:
@@ -251,76 +272,90 @@ static bool get_value(input_t *in, const pdi_value_t *value, void *member, uint3
     PD_UNREACHABLE();
 }
 
-/* --- values that nobody wants --- */
+/* --- values that nobody wants ---
+ * Checked like all others: whether a record is corrupt must not depend on who reads it. */
 
 static bool get_block(input_t *in, const pdi_wire_t *item, size_t key_size_min, size_t *count);
 
-static bool skip(input_t *in, const pdi_wire_t *wire, uint32_t depth)
+static bool skip(input_t *in, const pdi_wire_t *wire, uint32_t depth);
+
+static bool skip_scalar(input_t *in, const pdi_wire_t *wire)
 {
     int64_t number;
     size_t size;
 
-    if (depth > 4 * PD_RECORD_DEPTH_MAX) /* a message may be a union, an array, a record */
-        return fail(in, "it is nested too deeply");
     switch (wire->avro_type) {
-    case AVRO_NULL:
-        return true;
     case AVRO_BOOLEAN:
-        size = 1;
-        break;
-    case AVRO_FLOAT:
-        size = 4;
-        break;
-    case AVRO_DOUBLE:
-        size = 8;
-        break;
+        return get_bool(in, &(protobuf_c_boolean){0});
     case AVRO_INT32:
+        return get_int(in, INT32_MIN, INT32_MAX, &number);
     case AVRO_INT64:
         return get_long(in, &number);
+    case AVRO_FLOAT:
+        return get_fixed(in, &(float){0}, sizeof(float));
+    case AVRO_DOUBLE:
+        return get_fixed(in, &(double){0}, sizeof(double));
     case AVRO_STRING:
+        if (!get_text_size(in, &size))
+            return false;
+        in->at += size;
+        return true;
     case AVRO_BYTES:
         if (!get_size(in, &size))
             return false;
-        break;
+        in->at += size;
+        return true;
+    default:
+        return true; /* null */
+    }
+}
+
+static bool skip_blocks(input_t *in, const pdi_wire_t *wire, uint32_t depth)
+{
+    bool is_map = wire->avro_type == AVRO_MAP;
+    size_t key_size;
+    size_t count;
+
+    do {
+        if (!get_block(in, wire->parts[0], is_map, &count))
+            return false;
+        for (size_t i = 0; i < count; i++) {
+            if (is_map) {
+                if (!get_text_size(in, &key_size))
+                    return false;
+                in->at += key_size;
+            }
+            if (!skip(in, wire->parts[0], depth))
+                return false;
+        }
+    } while (count > 0);
+    return true;
+}
+
+static bool skip(input_t *in, const pdi_wire_t *wire, uint32_t depth)
+{
+    int64_t branch;
+
+    if (depth > SKIP_DEPTH_MAX)
+        return fail(in, "it is nested too deeply");
+    switch (wire->avro_type) {
     case AVRO_RECORD:
         for (uint32_t i = 0; i < wire->part_count; i++)
             if (!skip(in, wire->parts[i], depth + 1))
                 return false;
         return true;
     case AVRO_UNION:
-        if (!get_long(in, &number))
+        if (!get_long(in, &branch))
             return false;
-        if (number < 0 || number >= wire->part_count)
+        if (branch < 0 || branch >= wire->part_count)
             return fail(in, "a union has no such branch");
-        return skip(in, wire->parts[number], depth + 1);
+        return skip(in, wire->parts[branch], depth + 1);
     case AVRO_ARRAY:
     case AVRO_MAP:
-        for (;;) {
-            bool is_map = wire->avro_type == AVRO_MAP;
-
-            if (!get_block(in, wire->parts[0], is_map, &size))
-                return false;
-            if (size == 0)
-                return true;
-            for (size_t i = 0; i < size; i++) {
-                size_t key_size;
-
-                if (is_map) {
-                    if (!get_size(in, &key_size))
-                        return false;
-                    in->at += key_size;
-                }
-                if (!skip(in, wire->parts[0], depth + 1))
-                    return false;
-            }
-        }
+        return skip_blocks(in, wire, depth + 1);
     default:
-        PD_UNREACHABLE();
+        return skip_scalar(in, wire);
     }
-    if (size > left(in))
-        return fail(in, "it ends within a value");
-    in->at += size;
-    return true;
 }
 
 /* --- arrays and maps --- */

@@ -344,6 +344,13 @@ static void test_old_history_event(void **state)
     event = (Temporal__Api__History__V1__HistoryEvent *)message;
     assert_int_equal(event->event_id, 5);
     assert_int_equal(event->attributes_case, 0);
+
+    /* What is skipped is checked, too: else avro-c would see it first, when it is printed. */
+    bytes[PD_RECORD_HEADER_SIZE + sizeof(body_old) - 1] = 0xff;
+    assert_int_equal(pd_record_decode(codec, &arena,
+                                      pd_bytes(bytes, PD_RECORD_HEADER_SIZE + sizeof(body_old)),
+                                      &message, &error),
+                     PD_CORRUPT);
     pd_arena_deinit(&arena);
     pd_record_codec_free(codec);
 }
