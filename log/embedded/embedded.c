@@ -19,6 +19,7 @@ enum {
     WRITE_BUFFER_SIZE = 64 * 1024 * 1024,
     GATHER_MAX_NS = 500 * 1000,
     READAHEAD_SIZE = 2 * 1024 * 1024,
+    INFO_LOG_LEVEL_HEADER = 5, /* rocksdb::HEADER_LEVEL */
 };
 
 static const char META_KEY[] = "m"; /* sorts behind all entries */
@@ -62,7 +63,10 @@ static rocksdb_options_t *make_options(bool create)
     rocksdb_options_set_level0_stop_writes_trigger(options, 400);
     rocksdb_options_set_max_background_jobs(options, 2);
     rocksdb_options_set_bytes_per_sync(options, 1024 * 1024);
-    rocksdb_options_set_info_log_level(options, 2); /* warnings */
+    /* RocksDB's own diagnostics file (LOG) lies on the same disk, and writing to it again after a
+     * failed write aborts the process (7.8 as packaged has its assertions on). So it gets what is
+     * said at opening only; what matters comes as a status, which we report. */
+    rocksdb_options_set_info_log_level(options, INFO_LOG_LEVEL_HEADER);
     rocksdb_options_set_keep_log_file_num(options, 2);
     rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_options_set_max_open_files(options, 256);
