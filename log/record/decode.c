@@ -507,6 +507,10 @@ static bool get_message(input_t *in, const pdi_reader_t *reader, uint8_t *messag
         const pdi_step_t *step = &reader->steps[i];
         bool is_done = false;
 
+        if (step->is_zero_default && in->at < in->end && *in->at == 0) {
+            in->at++;
+            continue;
+        }
         switch (step->op) {
         case PDI_STEP_SKIP:
             is_done = skip(in, step->value.wire, depth);

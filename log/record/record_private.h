@@ -106,6 +106,9 @@ typedef struct pdi_branch {
 
 typedef struct pdi_step {
     pdi_step_op_t op;
+    /* A zero byte here (null, nothing, 0, "") is what a new message holds already: the most
+     * frequent case by far. */
+    bool is_zero_default;
     uint32_t offset;
     uint32_t quantifier_offset; /* 0: none */
     uint32_t null_branch;       /* NULLABLE: which of the two branches is null */
@@ -157,6 +160,7 @@ extern const pdi_oneof_name_t pdi_oneof_names[]; /* ends with a NULL message */
 /* Generated from schemas/: one per schema that a release has written. */
 typedef struct pdi_kept_schema {
     const char *root; /* full name of the root message */
+    uint64_t fingerprint;
     const char *json;
 } pdi_kept_schema_t;
 

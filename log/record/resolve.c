@@ -309,6 +309,48 @@ static pd_status_t make_step(resolver_t *resolver, const char *name, avro_schema
     PD_UNREACHABLE();
 }
 
+/* Is a zero byte at this step what the freshly initialised message says anyway? */
+static bool is_zero_default(const pdi_step_t *step, const pdi_type_t *type)
+{
+    const uint8_t *member = (const uint8_t *)type->empty + step->offset;
+
+    switch (step->op) {
+    case PDI_STEP_SKIP:
+        return false;
+    case PDI_STEP_ARRAY:
+    case PDI_STEP_MAP:
+        return true;
+    case PDI_STEP_NULLABLE:
+        return step->null_branch == 0;
+    case PDI_STEP_ONEOF:
+        return step->branches[0].wire->avro_type == AVRO_NULL;
+    case PDI_STEP_PLAIN:
+        break;
+    }
+    if (step->quantifier_offset != 0)
+        return false;
+    switch (step->value.kind) {
+    case PDI_KIND_BOOL:
+    case PDI_KIND_INT32:
+    case PDI_KIND_UINT32:
+        return *(const uint32_t *)member == 0;
+    case PDI_KIND_INT64:
+        return *(const uint64_t *)member == 0;
+    case PDI_KIND_STRING: {
+        const char *text = *(const char *const *)member;
+
+        return text && text[0] == 0;
+    }
+    case PDI_KIND_BYTES:
+        return ((const ProtobufCBinaryData *)member)->len == 0;
+    case PDI_KIND_FLOAT:
+    case PDI_KIND_DOUBLE:
+    case PDI_KIND_MESSAGE:
+        return false; /* their zero is not one byte */
+    }
+    PD_UNREACHABLE();
+}
+
 static pd_status_t make_reader(resolver_t *resolver, avro_schema_t schema, const pdi_type_t *type,
                                const pdi_reader_t **out)
 {
@@ -338,9 +380,11 @@ static pd_status_t make_reader(resolver_t *resolver, avro_schema_t schema, const
     steps = pd_arena_calloc(&resolver->codec->arena, reader->step_count, sizeof(*steps));
     reader->steps = steps;
     resolver->depth++;
-    for (uint32_t i = 0; i < reader->step_count; i++)
+    for (uint32_t i = 0; i < reader->step_count; i++) {
         PD_TRY(make_step(resolver, avro_schema_record_field_name(schema, (int)i),
                          avro_schema_record_field_get_by_index(schema, (int)i), type, &steps[i]));
+        steps[i].is_zero_default = is_zero_default(&steps[i], type);
+    }
     resolver->depth--;
     return PD_OK;
 }

@@ -19,7 +19,9 @@ static int embed(FILE *out, const char *path)
         fprintf(stderr, "pd_embed_schemas: cannot read %s\n", path);
         return 1;
     }
-    fprintf(out, "    {\"%.*s\",\n     \"", (int)(size - FINGERPRINT_AND_SUFFIX_SIZE), name);
+    fprintf(out, "    {\"%.*s\", UINT64_C(0x%.16s),\n     \"",
+            (int)(size - FINGERPRINT_AND_SUFFIX_SIZE), name,
+            name + size - FINGERPRINT_AND_SUFFIX_SIZE + 1);
     while ((c = fgetc(in)) != EOF) {
         if (c == '\n')
             fprintf(out, "\\n\"\n     \"");
@@ -46,6 +48,6 @@ int main(int argc, char **argv)
                  "const pdi_kept_schema_t pdi_kept_schemas[] = {\n");
     for (int i = 2; i < argc; i++)
         result |= embed(out, argv[i]);
-    fprintf(out, "    {NULL, NULL},\n};\n");
+    fprintf(out, "    {NULL, 0, NULL},\n};\n");
     return fclose(out) != 0 || result != 0;
 }
