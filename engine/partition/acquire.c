@@ -143,11 +143,12 @@ static void start_replay(pd_partition_t *partition)
 
     pd_store_position(partition->store, &position);
     pd_chain_init(&partition->chain);
-    partition->chain.epoch = position.epoch;
-    partition->chain.offset = position.applied_offset;
-    partition->chain.next_offset = position.applied_offset + 1;
-    if (position.applied_offset >= 0)
+    if (position.applied_offset >= 0) {
+        partition->chain.epoch = position.epoch;
+        partition->chain.offset = position.applied_offset;
+        partition->chain.next_offset = position.applied_offset + 1;
         memcpy(partition->chain.hash, position.running_hash, PD_RECORD_HASH_SIZE);
+    }
     pdi_partition_set_state(partition, PD_PARTITION_REPLAYING);
     read_on(partition, position.applied_offset >= 0 ? position.applied_offset + 1 : PD_LOG_FIRST);
 }
