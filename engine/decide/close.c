@@ -2,15 +2,15 @@
 
 #include "api/pb/time.h"
 #include "base/assert.h"
+#include "engine/decide/activity_retry.h"
 #include "engine/decide/cron.h"
-#include "engine/decide/workflow_retry.h"
+#include "engine/decide/reset_points.h"
+#include "engine/limits.h"
 
 #define INITIATOR(NAME)                                                                            \
     TEMPORAL__API__ENUMS__V1__CONTINUE_AS_NEW_INITIATOR__CONTINUE_AS_NEW_INITIATOR_##NAME
 
-static const int64_t CHAIN_INTERVAL_MIN_NS = INT64_C(1000000000);
-
-const pd_started_t *pd_close_started(pd_draft_t *draft)
+const pd_history_event_t *pd_close_started(pd_draft_t *draft)
 {
     pd_decision_t *decision = draft->decision;
     pd_history_event_t *event = NULL;
@@ -21,7 +21,7 @@ const pd_started_t *pd_close_started(pd_draft_t *draft)
     /* A run that cannot read its own first event is corrupt: deciding must not go on. */
     PD_ASSERT(status == PD_OK && event &&
               (int)event->event_type == PD_EVENT(WORKFLOW_EXECUTION_STARTED));
-    return event->workflow_execution_started_event_attributes;
+    return event;
 }
 
 /* ---- plans ---- */
@@ -53,24 +53,27 @@ void pd_close_plan_retry(pd_draft_t *draft, Temporal__Api__Failure__V1__Failure 
                          pd_next_run_t *next)
 {
     const Perdure__V1__ExecutionRow *row = draft->exec->row;
-    const pd_workflow_retry_t retry = {
-        .policy = row->retry_policy,
-        .attempt = row->attempt,
-        .expiration_ns = row->execution_deadline_ns,
+    const pd_retry_question_t question = {
         .now_ns = draft->decision->now_ns,
+        .attempt = row->attempt,
+        .policy = row->retry_policy,
+        .expiration_ns = row->execution_deadline_ns,
         .failure = failure,
     };
-    int64_t backoff_ns;
+    int64_t backoff_ns = 0;
 
     memset(next, 0, sizeof(*next));
-    backoff_ns = pd_workflow_retry_backoff_ns(&retry, &next->retry_state);
     next->failure = failure;
-    if (backoff_ns >= 0) {
+    next->retry_state = row->retry_policy ? pd_retry_next(&question, &backoff_ns)
+                                          : PD_RETRY_STATE(RETRY_POLICY_NOT_SET);
+    if (next->retry_state == PD_RETRY_STATE(IN_PROGRESS)) {
         next->run_id = pd_new_run_id(draft->decision);
         next->initiator = INITIATOR(RETRY);
         next->backoff_ns = backoff_ns;
     } else if (plan_cron(draft, next)) {
-        next->last_completion_result = pd_close_started(draft)->last_completion_result;
+        next->last_completion_result =
+            pd_close_started(draft)
+                ->workflow_execution_started_event_attributes->last_completion_result;
     }
 }
 
@@ -81,55 +84,70 @@ int64_t pd_close_min_backoff_ns(const pd_draft_t *draft, int64_t backoff_ns)
     int64_t lifetime_ns = draft->decision->now_ns - since_ns;
     int64_t interval_ns = backoff_ns > 0 ? pd_ns_add(lifetime_ns, backoff_ns) : lifetime_ns;
 
-    if (interval_ns < CHAIN_INTERVAL_MIN_NS)
-        return CHAIN_INTERVAL_MIN_NS - lifetime_ns;
+    if (interval_ns < PD_NS_PER_S)
+        return PD_NS_PER_S - lifetime_ns;
     return backoff_ns;
 }
 
 /* ---- the next run ---- */
 
-void pd_close_begin_next(pd_draft_t *draft, const pd_next_run_t *next)
+void pd_close_carry(pd_draft_t *draft, const pd_history_event_t *event,
+                    Temporal__Api__Enums__V1__ContinueAsNewInitiator initiator, pd_new_run_t *run)
 {
     pd_decision_t *decision = draft->decision;
     const Perdure__V1__ExecutionRow *row = draft->exec->row;
+    const pd_started_t *before = event->workflow_execution_started_event_attributes;
+    pd_started_t *started = PD_PB_NEW(
+        decision->arena, Temporal__Api__History__V1__WorkflowExecutionStartedEventAttributes,
+        temporal__api__history__v1__workflow_execution_started_event_attributes);
+
+    memset(run, 0, sizeof(*run));
+    started->initiator = initiator;
+    started->workflow_execution_timeout = before->workflow_execution_timeout;
+    started->priority = before->priority;
+    started->prev_auto_reset_points = pd_reset_points_for_next(draft, before);
+    if (initiator != INITIATOR(CRON_SCHEDULE)) {
+        started->completion_callbacks = before->completion_callbacks;
+        started->n_completion_callbacks = before->n_completion_callbacks;
+    }
+    run->started = started;
+    run->request_id = pd_new_run_id(decision);
+    run->previous_run_id = row->run_id;
+    run->first_run_id = row->first_run_id;
+    run->execution_deadline_ns = row->execution_deadline_ns;
+    run->links = event->links;
+    run->n_links = event->n_links;
+}
+
+void pd_close_begin_next(pd_draft_t *draft, const pd_next_run_t *next)
+{
+    const pd_history_event_t *event;
     const pd_started_t *before;
     pd_started_t *started;
-    pd_new_run_t run = {0};
+    pd_new_run_t run;
 
     if (!next->run_id)
         return;
-    before = pd_close_started(draft);
-    started = PD_PB_NEW(decision->arena,
-                        Temporal__Api__History__V1__WorkflowExecutionStartedEventAttributes,
-                        temporal__api__history__v1__workflow_execution_started_event_attributes);
+    event = pd_close_started(draft);
+    before = event->workflow_execution_started_event_attributes;
+    pd_close_carry(draft, event, next->initiator, &run);
+    started = run.started;
     started->workflow_type = before->workflow_type;
     started->task_queue = before->task_queue;
     started->input = before->input;
     started->header = before->header;
-    started->workflow_execution_timeout = before->workflow_execution_timeout;
     started->workflow_run_timeout = before->workflow_run_timeout;
     started->workflow_task_timeout = before->workflow_task_timeout;
     started->retry_policy = before->retry_policy;
     started->cron_schedule = before->cron_schedule;
     started->memo = before->memo;
     started->search_attributes = before->search_attributes;
-    started->priority = before->priority;
-    started->initiator = next->initiator;
     started->last_completion_result = next->last_completion_result;
     started->continued_failure = next->failure;
-    started->attempt = next->initiator == INITIATOR(RETRY) ? row->attempt + 1 : 1;
-    if (next->initiator == INITIATOR(RETRY)) {
-        started->completion_callbacks = before->completion_callbacks;
-        started->n_completion_callbacks = before->n_completion_callbacks;
-    }
+    started->attempt = next->initiator == INITIATOR(RETRY) ? draft->exec->row->attempt + 1 : 1;
     run.run_id = next->run_id;
-    run.request_id = pd_new_run_id(decision);
-    run.started = started;
-    run.previous_run_id = row->run_id;
-    run.first_run_id = row->first_run_id;
-    run.execution_deadline_ns = row->execution_deadline_ns;
     run.first_task_backoff_ns = pd_close_min_backoff_ns(draft, next->backoff_ns);
-    (void)pd_new_run_write(decision, &run);
+    (void)pd_new_run_write(draft->decision, &run);
 }
 
 /* ---- terminating ---- */

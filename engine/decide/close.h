@@ -33,8 +33,12 @@ void pd_close_begin_next(pd_draft_t *draft, const pd_next_run_t *next);
  * for), made longer where needed; -1 stays when nothing is needed. */
 int64_t pd_close_min_backoff_ns(const pd_draft_t *draft, int64_t backoff_ns);
 
-/* The attributes of the run's WorkflowExecutionStarted event, read from the history. */
-const pd_started_t *pd_close_started(pd_draft_t *draft);
+/* The run's WorkflowExecutionStarted event, read from the history. */
+const pd_history_event_t *pd_close_started(pd_draft_t *draft);
+/* What any next run takes over from the draft's: IDs, deadlines, links, reset points, execution
+ * timeout, priority. The caller fills in the rest. `initiator` decides about callbacks. */
+void pd_close_carry(pd_draft_t *draft, const pd_history_event_t *before,
+                    Temporal__Api__Enums__V1__ContinueAsNewInitiator initiator, pd_new_run_t *run);
 
 typedef struct pd_links {
     Temporal__Api__Common__V1__Link **links;

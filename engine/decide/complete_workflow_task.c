@@ -28,19 +28,40 @@ static void set_stickiness(pd_draft_t *draft, const request_t *request)
                             pd_pb_duration_ns(sticky->schedule_to_start_timeout));
 }
 
-static const pd_command_failure_t *handle_commands(pd_completion_t *completion)
+/* A command that closes the run must be the last one; unknown commands are refused before any
+ * other is looked at. */
+static const pd_command_failure_t *check_sequence(pd_completion_t *completion)
 {
     const request_t *request = completion->request;
 
+    for (size_t i = 0; i < request->n_commands; i++) {
+        int type = (int)request->commands[i]->command_type;
+
+        if (!pd_commands_find(request->commands[i]->command_type))
+            return pd_command_refuse(completion, "unknown command type: %s",
+                                     pd_command_type_name(completion->decision->arena, type));
+        if (pd_command_type_closes(type) && i + 1 < request->n_commands)
+            return pd_command_refuse(
+                completion, "invalid command sequence: [%s], command %s must be the last command.",
+                pd_command_type_names(completion->decision->arena, request->commands,
+                                      request->n_commands),
+                pd_command_type_name(completion->decision->arena, type));
+    }
+    return NULL;
+}
+
+static const pd_command_failure_t *handle_commands(pd_completion_t *completion)
+{
+    const request_t *request = completion->request;
+    const pd_command_failure_t *refused = check_sequence(completion);
+
+    if (refused)
+        return refused;
     for (size_t i = 0; i < request->n_commands && !completion->closed; i++) {
         const pd_worker_command_t *command = request->commands[i];
         pd_command_handler_t handle = pd_commands_find(command->command_type);
-        const pd_command_failure_t *failure;
+        const pd_command_failure_t *failure = handle(completion, command);
 
-        if (!handle)
-            return pd_command_refuse(completion, "Unknown command type: %d",
-                                     (int)command->command_type);
-        failure = handle(completion, command);
         if (failure)
             return failure;
     }

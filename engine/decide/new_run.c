@@ -3,13 +3,9 @@
 #include "api/pb/time.h"
 #include "base/assert.h"
 #include "engine/decide/cron.h"
-#include "engine/decide/limits.h"
-#include "engine/decide/workflow_retry.h"
-
-#define SECOND_NS INT64_C(1000000000)
-
-static const int64_t WORKFLOW_TASK_TIMEOUT_DEFAULT_NS = 10 * SECOND_NS;
-static const int64_t WORKFLOW_TASK_TIMEOUT_MAX_NS = 120 * SECOND_NS;
+#include "engine/decide/retry_policy.h"
+#include "engine/limits.h"
+#include "engine/search_attributes.h"
 
 const char *pd_new_run_id(pd_decision_t *decision)
 {
@@ -19,87 +15,25 @@ const char *pd_new_run_id(pd_decision_t *decision)
     return run_id;
 }
 
-/* ---- maps of payloads ---- */
-
-bool pd_payload_is_null(const Temporal__Api__Common__V1__Payload *payload)
-{
-    pd_bytes_t encoding = {0};
-
-    if (!payload)
-        return true;
-    for (size_t i = 0; i < payload->n_metadata; i++) {
-        if (strcmp(payload->metadata[i]->key, "encoding") == 0)
-            encoding = pd_bytes(payload->metadata[i]->value.data, payload->metadata[i]->value.len);
-    }
-    if (pd_bytes_equal(encoding, pd_bytes_str("binary/null")))
-        return payload->data.len == 0;
-    return pd_bytes_equal(encoding, pd_bytes_str("json/plain")) && payload->data.len == 2 &&
-           memcmp(payload->data.data, "[]", 2) == 0;
-}
-
-static Temporal__Api__Common__V1__Memo *without_null_memo(pd_arena_t *arena,
-                                                          Temporal__Api__Common__V1__Memo *memo)
-{
-    Temporal__Api__Common__V1__Memo *kept;
-    size_t null_count = 0;
-
-    for (size_t i = 0; memo && i < memo->n_fields; i++)
-        null_count += pd_payload_is_null(memo->fields[i]->value);
-    if (!null_count)
-        return memo;
-    kept = PD_PB_NEW(arena, Temporal__Api__Common__V1__Memo, temporal__api__common__v1__memo);
-    kept->fields = pd_arena_alloc(arena, memo->n_fields * sizeof(kept->fields[0]));
-    for (size_t i = 0; i < memo->n_fields; i++) {
-        if (!pd_payload_is_null(memo->fields[i]->value))
-            kept->fields[kept->n_fields++] = memo->fields[i];
-    }
-    return kept;
-}
-
-static Temporal__Api__Common__V1__SearchAttributes *
-without_null_attributes(pd_arena_t *arena, Temporal__Api__Common__V1__SearchAttributes *attributes)
-{
-    Temporal__Api__Common__V1__SearchAttributes *kept;
-    size_t null_count = 0;
-
-    for (size_t i = 0; attributes && i < attributes->n_indexed_fields; i++)
-        null_count += pd_payload_is_null(attributes->indexed_fields[i]->value);
-    if (!null_count)
-        return attributes;
-    kept = PD_PB_NEW(arena, Temporal__Api__Common__V1__SearchAttributes,
-                     temporal__api__common__v1__search_attributes);
-    kept->indexed_fields =
-        pd_arena_alloc(arena, attributes->n_indexed_fields * sizeof(kept->indexed_fields[0]));
-    for (size_t i = 0; i < attributes->n_indexed_fields; i++) {
-        if (!pd_payload_is_null(attributes->indexed_fields[i]->value))
-            kept->indexed_fields[kept->n_indexed_fields++] = attributes->indexed_fields[i];
-    }
-    return kept;
-}
-
 /* ---- from a request ---- */
 
-static void set_timeouts(pd_arena_t *arena, pd_started_t *started,
-                         const pd_start_request_t *request)
+void pd_new_run_cap_timeouts(pd_arena_t *arena, pd_started_t *started)
 {
-    int64_t execution_ns = pd_pb_duration_ns(request->workflow_execution_timeout);
-    int64_t run_ns = pd_pb_duration_ns(request->workflow_run_timeout);
-    int64_t task_ns = pd_pb_duration_ns(request->workflow_task_timeout);
+    int64_t execution_ns = pd_pb_duration_ns(started->workflow_execution_timeout);
+    int64_t run_ns = pd_pb_duration_ns(started->workflow_run_timeout);
+    int64_t task_ns = pd_pb_duration_ns(started->workflow_task_timeout);
 
-    started->workflow_execution_timeout = request->workflow_execution_timeout;
-    started->workflow_run_timeout = request->workflow_run_timeout;
-    started->workflow_task_timeout = request->workflow_task_timeout;
     if (execution_ns && (!run_ns || run_ns > execution_ns)) {
         run_ns = execution_ns;
         started->workflow_run_timeout = pd_pb_duration(arena, run_ns);
     }
     if (!task_ns)
-        task_ns = WORKFLOW_TASK_TIMEOUT_DEFAULT_NS;
-    if (task_ns > WORKFLOW_TASK_TIMEOUT_MAX_NS)
-        task_ns = WORKFLOW_TASK_TIMEOUT_MAX_NS;
+        task_ns = PD_WORKFLOW_TASK_TIMEOUT_DEFAULT_NS;
+    if (task_ns > PD_WORKFLOW_TASK_TIMEOUT_MAX_NS)
+        task_ns = PD_WORKFLOW_TASK_TIMEOUT_MAX_NS;
     if (run_ns && task_ns > run_ns)
         task_ns = run_ns;
-    if (task_ns != pd_pb_duration_ns(request->workflow_task_timeout))
+    if (task_ns != pd_pb_duration_ns(started->workflow_task_timeout))
         started->workflow_task_timeout = pd_pb_duration(arena, task_ns);
 }
 
@@ -112,6 +46,18 @@ normal_queue(pd_arena_t *arena, const Temporal__Api__Taskqueue__V1__TaskQueue *a
     queue->name = asked ? asked->name : (char *)"";
     queue->kind = TEMPORAL__API__ENUMS__V1__TASK_QUEUE_KIND__TASK_QUEUE_KIND_NORMAL;
     return queue;
+}
+
+Temporal__Api__Common__V1__RetryPolicy *
+pd_new_run_retry_policy(pd_arena_t *arena, const Temporal__Api__Common__V1__RetryPolicy *policy)
+{
+    Temporal__Api__Common__V1__RetryPolicy *filled;
+
+    if (!policy)
+        return NULL;
+    filled = pd_arena_memdup(arena, policy, sizeof(*policy));
+    pd_retry_policy_fill(filled, arena);
+    return filled;
 }
 
 static int64_t first_backoff_ns(const pd_decision_t *decision, const pd_start_request_t *request)
@@ -137,12 +83,20 @@ void pd_new_run_from_request(pd_decision_t *decision, const pd_start_request_t *
     started->workflow_type = request->workflow_type;
     started->task_queue = normal_queue(arena, request->task_queue);
     started->input = request->input;
-    set_timeouts(arena, started, request);
+    started->workflow_execution_timeout = request->workflow_execution_timeout;
+    started->workflow_run_timeout = request->workflow_run_timeout;
+    started->workflow_task_timeout = request->workflow_task_timeout;
+    pd_new_run_cap_timeouts(arena, started);
     started->identity = request->identity;
-    started->retry_policy = pd_workflow_retry_defaults(arena, request->retry_policy);
+    started->retry_policy = pd_new_run_retry_policy(arena, request->retry_policy);
     started->cron_schedule = request->cron_schedule;
-    started->memo = without_null_memo(arena, request->memo);
-    started->search_attributes = without_null_attributes(arena, request->search_attributes);
+    if (!pd_pb_empty(request->cron_schedule))
+        started->initiator =
+            TEMPORAL__API__ENUMS__V1__CONTINUE_AS_NEW_INITIATOR__CONTINUE_AS_NEW_INITIATOR_CRON_SCHEDULE;
+    started->memo = request->memo;
+    pd_memo_drop_nil(&started->memo);
+    started->search_attributes = request->search_attributes;
+    pd_search_attributes_drop_nil(&started->search_attributes);
     started->header = request->header;
     started->continued_failure = request->continued_failure;
     started->last_completion_result = request->last_completion_result;

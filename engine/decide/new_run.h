@@ -47,7 +47,11 @@ const char *pd_new_run_id(pd_decision_t *decision);
 /* What every start must satisfy beyond the frontend's checks: sizes. NULL: fine. */
 const pd_rpc_error_t *pd_new_run_check(pd_decision_t *decision, const pd_start_request_t *request);
 
-/* Is the payload the null that removes an entry from a memo or from search attributes? */
-bool pd_payload_is_null(const Temporal__Api__Common__V1__Payload *payload);
+/* The run timeout is at most the execution timeout, the workflow task's at most 120 s and the run
+ * timeout, and 10 s when there is none. */
+void pd_new_run_cap_timeouts(pd_arena_t *arena, pd_started_t *started);
+/* A copy with the defaults filled in; NULL stays NULL. */
+Temporal__Api__Common__V1__RetryPolicy *
+pd_new_run_retry_policy(pd_arena_t *arena, const Temporal__Api__Common__V1__RetryPolicy *policy);
 
 #endif

@@ -1,6 +1,6 @@
 #include "engine/decide/signaling.h"
 
-#include "engine/decide/limits.h"
+#include "engine/limits.h"
 
 bool pd_signal_is_known(const pd_draft_t *draft, const char *request_id)
 {

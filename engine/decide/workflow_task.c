@@ -1,15 +1,12 @@
 #include "engine/decide/workflow_task.h"
 
-#include <ctype.h>
-
 #include "api/pb/time.h"
 #include "base/assert.h"
+#include "engine/decide/enum_name.h"
+#include "engine/limits.h"
 
 /* binary_checksum and worker_version are deprecated, and still part of the events. */
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-
-enum { BUFFERED_COUNT_MAX = 100, BUFFERED_SIZE_MAX = 2 * 1024 * 1024 };
-enum { SIZE_SUGGEST = 4 * 1024 * 1024, COUNT_SUGGEST = 4096 };
 
 typedef Temporal__Api__History__V1__WorkflowTaskStartedEventAttributes started_attributes_t;
 
@@ -43,10 +40,10 @@ static void set_suggestion(pd_arena_t *arena, started_attributes_t *attributes, 
     size_t count = 0;
 
     attributes->suggest_continue_as_new = true;
-    if (attributes->history_size_bytes >= SIZE_SUGGEST)
+    if (attributes->history_size_bytes >= PD_HISTORY_SIZE_SUGGEST_CONTINUE_AS_NEW)
         reasons[count++] =
             TEMPORAL__API__ENUMS__V1__SUGGEST_CONTINUE_AS_NEW_REASON__SUGGEST_CONTINUE_AS_NEW_REASON_HISTORY_SIZE_TOO_LARGE;
-    if (event_id >= COUNT_SUGGEST)
+    if (event_id >= PD_HISTORY_EVENT_COUNT_SUGGEST_CONTINUE_AS_NEW)
         reasons[count++] =
             TEMPORAL__API__ENUMS__V1__SUGGEST_CONTINUE_AS_NEW_REASON__SUGGEST_CONTINUE_AS_NEW_REASON_TOO_MANY_HISTORY_EVENTS;
     attributes->suggest_continue_as_new_reasons = reasons;
@@ -208,7 +205,8 @@ bool pd_workflow_task_fail_when_buffer_full(pd_draft_t *draft)
 
     if (!draft->running || !draft->task.started || !draft->buffered_new_count)
         return false;
-    if (draft->buffered_count <= BUFFERED_COUNT_MAX && buffered_size(draft) <= BUFFERED_SIZE_MAX)
+    if (draft->buffered_count <= PD_BUFFERED_EVENT_COUNT_MAX &&
+        buffered_size(draft) <= PD_BUFFERED_SIZE_MAX)
         return false;
     attempt = pd_workflow_task_fail(draft, &failure);
     pd_draft_flush_buffer(draft);
@@ -221,22 +219,8 @@ bool pd_workflow_task_fail_when_buffer_full(pd_draft_t *draft)
 const char *pd_workflow_task_cause_name(pd_arena_t *arena,
                                         Temporal__Api__Enums__V1__WorkflowTaskFailedCause cause)
 {
-    static const char prefix[] = "WORKFLOW_TASK_FAILED_CAUSE_";
-    const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
-        &temporal__api__enums__v1__workflow_task_failed_cause__descriptor, (int)cause);
-    char *name, *end;
-    bool upper = true;
-
-    if (!value || strncmp(value->name, prefix, sizeof(prefix) - 1) != 0)
-        return pd_arena_printf(arena, "%d", (int)cause);
-    name = end = pd_arena_alloc(arena, strlen(value->name) + 1);
-    for (const char *at = value->name + sizeof(prefix) - 1; *at; at++) {
-        if (*at != '_')
-            *end++ = (char)(upper ? *at : tolower((unsigned char)*at));
-        upper = *at == '_';
-    }
-    *end = '\0';
-    return name;
+    return pd_enum_name(arena, &temporal__api__enums__v1__workflow_task_failed_cause__descriptor,
+                        "WORKFLOW_TASK_FAILED_CAUSE_", (int)cause);
 }
 
 Temporal__Api__Failure__V1__Failure *pd_server_failure(pd_arena_t *arena, const char *message,

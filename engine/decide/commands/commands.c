@@ -1,6 +1,9 @@
 #include "engine/decide/commands/commands.h"
 
-#include "engine/decide/limits.h"
+#include <stdio.h>
+
+#include "engine/decide/enum_name.h"
+#include "engine/limits.h"
 
 #define TYPE(NAME) TEMPORAL__API__ENUMS__V1__COMMAND_TYPE__COMMAND_TYPE_##NAME
 
@@ -30,6 +33,36 @@ pd_command_handler_t pd_commands_find(Temporal__Api__Enums__V1__CommandType type
     size_t index = (size_t)type; /* a negative number becomes a large one */
 
     return index < sizeof(HANDLERS) / sizeof(HANDLERS[0]) ? HANDLERS[index] : NULL;
+}
+
+bool pd_command_type_closes(int type)
+{
+    return type == TYPE(COMPLETE_WORKFLOW_EXECUTION) || type == TYPE(FAIL_WORKFLOW_EXECUTION) ||
+           type == TYPE(CANCEL_WORKFLOW_EXECUTION) ||
+           type == TYPE(CONTINUE_AS_NEW_WORKFLOW_EXECUTION);
+}
+
+const char *pd_command_type_name(pd_arena_t *arena, int type)
+{
+    return pd_enum_name(arena, &temporal__api__enums__v1__command_type__descriptor, "COMMAND_TYPE_",
+                        type);
+}
+
+const char *pd_command_type_names(pd_arena_t *arena, pd_worker_command_t *const *commands,
+                                  size_t count)
+{
+    enum { NAMED_COUNT_MAX = 100, NAME_SIZE_MAX = 64 };
+    size_t named_count = count < NAMED_COUNT_MAX ? count : NAMED_COUNT_MAX;
+    char *names = pd_arena_calloc(arena, named_count + 1, NAME_SIZE_MAX), *end = names;
+
+    for (size_t i = 0; i < named_count; i++) {
+        const char *name = pd_command_type_name(arena, (int)commands[i]->command_type);
+
+        end += snprintf(end, NAME_SIZE_MAX, "%s%.60s", i ? ", " : "", name);
+    }
+    if (named_count < count)
+        (void)snprintf(end, NAME_SIZE_MAX, ", ...");
+    return names;
 }
 
 pd_history_event_t *pd_completion_event(pd_completion_t *completion,

@@ -66,6 +66,13 @@ typedef const pd_command_failure_t *(*pd_command_handler_t)(pd_completion_t *com
 /* NULL: no such command type. */
 pd_command_handler_t pd_commands_find(Temporal__Api__Enums__V1__CommandType type);
 
+bool pd_command_type_closes(int type);
+/* "StartTimer" for COMMAND_TYPE_START_TIMER; the number for what is none. */
+const char *pd_command_type_name(pd_arena_t *arena, int type);
+/* The names of the first 100, separated by ", ". */
+const char *pd_command_type_names(pd_arena_t *arena, pd_worker_command_t *const *commands,
+                                  size_t count);
+
 /* ---- for handlers ---- */
 
 /* The event that the command causes: pd_draft_event with the command's user metadata on it. */

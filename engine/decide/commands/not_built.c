@@ -24,9 +24,7 @@ static Temporal__Api__Enums__V1__WorkflowTaskFailedCause cause_of(int type)
 const pd_command_failure_t *pd_handle_not_built(pd_completion_t *completion,
                                                 const pd_worker_command_t *command)
 {
-    const ProtobufCEnumValue *type = protobuf_c_enum_descriptor_get_value(
-        &temporal__api__enums__v1__command_type__descriptor, (int)command->command_type);
-
-    return pd_command_fail(completion, cause_of((int)command->command_type),
-                           "%s is not implemented by this server.", type ? type->name : "?");
+    return pd_command_fail(
+        completion, cause_of((int)command->command_type), "%s is not implemented by this server.",
+        pd_command_type_name(completion->decision->arena, (int)command->command_type));
 }

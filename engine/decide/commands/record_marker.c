@@ -1,7 +1,7 @@
 /* RECORD_MARKER: what a worker wants to find again in the history: versions, side effects, local
  * activities. Stored, never read. */
 #include "engine/decide/commands/commands.h"
-#include "engine/decide/limits.h"
+#include "engine/limits.h"
 
 typedef Temporal__Api__Command__V1__RecordMarkerCommandAttributes attributes_t;
 
