@@ -293,9 +293,7 @@ static bool inflate_message(pd_grpc_call_t *call, pd_grpc_frame_t *frame, uint8_
                             size_max));
     else
         pdi_grpc_call_refuse(call, PD_GRPC_INTERNAL,
-                             pd_arena_printf(&call->arena,
-                                             "grpc: failed to decompress the received message: %s",
-                                             error.text));
+                             pd_arena_printf(&call->arena, "grpc: %s", error.text));
     return false;
 }
 
