@@ -42,7 +42,7 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
 }
 
 const pd_command_kind_t pd_command_cancel_activity = {
-    .name = "cancel_activity",
+    .name = "CANCEL_ACTIVITY",
     .cause = PERDURE__V1__CAUSE__CAUSE_CANCEL_ACTIVITY_TASK,
     .decide = decide,
 };

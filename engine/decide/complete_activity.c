@@ -40,7 +40,7 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
 }
 
 const pd_command_kind_t pd_command_complete_activity = {
-    .name = "complete_activity",
+    .name = "COMPLETE_ACTIVITY",
     .cause = PERDURE__V1__CAUSE__CAUSE_COMPLETE_ACTIVITY_TASK,
     .decide = decide,
 };

@@ -64,7 +64,7 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
 }
 
 const pd_command_kind_t pd_command_fail_activity = {
-    .name = "fail_activity",
+    .name = "FAIL_ACTIVITY",
     .cause = PERDURE__V1__CAUSE__CAUSE_FAIL_ACTIVITY_TASK,
     .decide = decide,
 };

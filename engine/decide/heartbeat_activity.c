@@ -43,7 +43,7 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
 }
 
 const pd_command_kind_t pd_command_heartbeat_activity = {
-    .name = "heartbeat_activity",
+    .name = "HEARTBEAT_ACTIVITY",
     .cause = PERDURE__V1__CAUSE__CAUSE_HEARTBEAT_ACTIVITY_TASK,
     .decide = decide,
 };

@@ -11,6 +11,24 @@ static bool is_repeat(const pd_pending_activity_t *activity, const char *request
            strcmp(activity->row->request_id, request_id) == 0;
 }
 
+/* What the activity does not say, its workflow does. */
+static Temporal__Api__Common__V1__Priority *
+merged_priority(const Temporal__Api__Common__V1__Priority *workflow,
+                const Temporal__Api__Common__V1__Priority *activity, pd_arena_t *arena)
+{
+    if (!workflow || !activity)
+        return (Temporal__Api__Common__V1__Priority *)(activity ? activity : workflow);
+    Temporal__Api__Common__V1__Priority *merged =
+        pd_arena_memdup(arena, workflow, sizeof(*workflow));
+    if (activity->priority_key != 0)
+        merged->priority_key = activity->priority_key;
+    if (!pd_pb_empty(activity->fairness_key))
+        merged->fairness_key = activity->fairness_key;
+    if (activity->fairness_weight != 0)
+        merged->fairness_weight = activity->fairness_weight;
+    return merged;
+}
+
 static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *command)
 {
     pd_arena_t *arena = decision->arena;
@@ -44,12 +62,14 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
         .started_time_ns = repeated ? row->started_time_ns : decision->now_ns,
         .heartbeat_details = row->heartbeat_details,
     };
-    decision->response = pd_activity_build_task(draft, scheduled, &attempt);
+    pd_activity_task_t *task = pd_activity_build_task(draft, scheduled, &attempt);
+    task->priority = merged_priority(decision->exec->row->priority, task->priority, arena);
+    decision->response = task;
     return NULL;
 }
 
 const pd_command_kind_t pd_command_start_activity_task = {
-    .name = "start_activity_task",
+    .name = "START_ACTIVITY_TASK",
     .cause = PERDURE__V1__CAUSE__CAUSE_START_ACTIVITY_TASK,
     .decide = decide,
     .refused = pd_partition_return_poll,

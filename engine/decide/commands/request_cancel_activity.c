@@ -1,10 +1,10 @@
 /* RequestCancelActivityTask. A worker that runs the activity learns of it from its next heartbeat;
  * if none does, the activity is canceled on the spot. */
+#include "engine/decide/close.h"
 #include "engine/decide/commands/commands.h"
 #include "engine/decide/pending.h"
 
 #define CAUSE PD_WFT_CAUSE(BAD_REQUEST_CANCEL_ACTIVITY_ATTRIBUTES)
-#define NEW(arena, Type, name) PD_PB_NEW((arena), Temporal__Api__##Type, temporal__api__##name)
 
 struct pd_canceled_activity {
     pd_canceled_activity_t *next;
@@ -65,26 +65,6 @@ const pd_command_failure_t *pd_handle_request_cancel_activity(pd_completion_t *c
     return NULL;
 }
 
-static Temporal__Api__Common__V1__Payloads *not_started(pd_arena_t *arena)
-{
-    static const char text[] = "\"ACTIVITY_ID_NOT_STARTED\"", key[] = "encoding";
-    static const char encoding[] = "json/plain";
-    Temporal__Api__Common__V1__Payload__MetadataEntry *entry =
-        NEW(arena, Common__V1__Payload__MetadataEntry, common__v1__payload__metadata_entry);
-    entry->key = (char *)key;
-    entry->value = (ProtobufCBinaryData){.len = strlen(encoding), .data = (uint8_t *)encoding};
-    Temporal__Api__Common__V1__Payload *payload =
-        NEW(arena, Common__V1__Payload, common__v1__payload);
-    payload->metadata = pd_arena_memdup(arena, &entry, sizeof(entry));
-    payload->n_metadata = 1;
-    payload->data = (ProtobufCBinaryData){.len = strlen(text), .data = (uint8_t *)text};
-    Temporal__Api__Common__V1__Payloads *payloads =
-        NEW(arena, Common__V1__Payloads, common__v1__payloads);
-    payloads->payloads = pd_arena_memdup(arena, &payload, sizeof(payload));
-    payloads->n_payloads = 1;
-    return payloads;
-}
-
 size_t pd_completion_write_canceled(pd_completion_t *completion)
 {
     pd_arena_t *arena = completion->decision->arena;
@@ -97,7 +77,7 @@ size_t pd_completion_write_canceled(pd_completion_t *completion)
             event->activity_task_canceled_event_attributes;
         attributes->scheduled_event_id = canceled->scheduled_event_id;
         attributes->latest_cancel_requested_event_id = canceled->cancel_requested_event_id;
-        attributes->details = not_started(arena);
+        attributes->details = pd_json_string_payloads(arena, "ACTIVITY_ID_NOT_STARTED");
         attributes->identity = completion->request->identity;
     }
     return count;
