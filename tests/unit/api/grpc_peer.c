@@ -190,6 +190,7 @@ peer_t *peer_new(const pd_grpc_limits_t *limits)
     pd_grpc_env_options_t env = {.handler = &handler, .handler_ctx = peer, .on_output = on_output};
     pd_grpc_session_options_t session = {.owner = peer, .compress = true, .now_ns = 1000};
     nghttp2_session_callbacks *callbacks;
+    nghttp2_option *option;
 
     if (limits)
         env.limits = *limits;
@@ -203,7 +204,10 @@ peer_t *peer_new(const pd_grpc_limits_t *limits)
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
     nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
-    PD_ASSERT(nghttp2_session_client_new(&peer->http2, callbacks, peer) == 0);
+    PD_ASSERT(nghttp2_option_new(&option) == 0);
+    nghttp2_option_set_max_send_header_block_length(option, 1 << 20);
+    PD_ASSERT(nghttp2_session_client_new2(&peer->http2, callbacks, peer, option) == 0);
+    nghttp2_option_del(option);
     nghttp2_session_callbacks_del(callbacks);
     PD_ASSERT(nghttp2_submit_settings(peer->http2, NGHTTP2_FLAG_NONE, NULL, 0) == 0);
     return peer;
