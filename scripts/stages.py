@@ -1,0 +1,114 @@
+#!/usr/bin/env python3
+"""The stages of scripts/test: what is built, what is run, and how the results add up.
+
+Each stage runs a command in the repository's root and tells how many tests passed and failed,
+from ctest's summary, from a last line "N passed, N failed", or, where a command has neither, as
+one test that is its exit code.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VENV_PYTHON = "build/venv/bin/python"
+CTEST = ["ctest", "--output-on-failure", "--timeout", "600", "-j2"]
+SANITIZED = "unit|conformance|sim|replay|fuzz"
+
+
+def build(preset, *targets):
+    return ["./scripts/build", preset, *targets]
+
+
+def ctest(preset, label):
+    return [*CTEST, "--test-dir", f"build/{preset}", "-L", label]
+
+
+# name, what it is for, commands in order; a failing build fails the stage
+STAGES = [
+    ("format", "clang-format has nothing to change", [["./scripts/format", "--check"]]),
+    ("tidy", "the house rules hold", [["python3", "tests/tidy/tidy.py"]]),
+    ("asan", "unit, conformance, simulation, fuzz smoke under ASan and UBSan",
+     [build("asan"), ctest("asan", SANITIZED)]),
+    ("tsan", "threads under TSan", [build("tsan"), ctest("tsan", "threads")]),
+    ("release", "the release build passes them, too",
+     [build("release"), ctest("release", SANITIZED)]),
+    ("parity", "same programs, same histories as the reference server",
+     [build("release", "perdure"), [VENV_PYTHON, "-m", "tests.parity"]]),
+    ("e2e", "unmodified SDK workers, the command line, kill -9",
+     [build("release", "perdure"), [VENV_PYTHON, "-m", "tests.e2e"]]),
+]
+
+
+def counts(output, code):
+    """(passed, failed) of one command."""
+    summary = re.findall(r"(\d+)% tests passed, (\d+) tests failed out of (\d+)", output)
+    if summary:
+        _, failed, total = map(int, summary[-1])
+        return total - failed, failed
+    plain = re.findall(r"^(?:\w+: )?(\d+) passed, (\d+) failed", output, re.M)
+    if plain:
+        passed, failed = map(int, plain[-1])
+        return passed, failed if failed or code == 0 else 1
+    return (1, 0) if code == 0 else (0, 1)
+
+
+def run(command):
+    """Runs it, showing its output as it comes; returns (exit code, output)."""
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, errors="replace")
+    lines = []
+    for line in process.stdout:
+        lines.append(line)
+        sys.stdout.write(line)
+        sys.stdout.flush()
+    return process.wait(), "".join(lines)
+
+
+def run_stage(name, commands):
+    passed = failed = 0
+    for command in commands:
+        code, output = run(command)
+        is_build = command[0].endswith("scripts/build")
+        if is_build and code == 0:
+            continue
+        got = (0, 1) if is_build else counts(output, code)
+        passed, failed = passed + got[0], failed + got[1]
+        if is_build:
+            break
+    return passed, failed
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("stages", nargs="*", help="only these; default: all")
+    parser.add_argument("--list", action="store_true")
+    options = parser.parse_args()
+    known = [stage[0] for stage in STAGES]
+    if options.list:
+        for name, what, _ in STAGES:
+            print(f"{name:10} {what}")
+        return 0
+    unknown = set(options.stages) - set(known)
+    if unknown:
+        parser.error(f"no such stage: {', '.join(sorted(unknown))}")
+    total_passed = total_failed = 0
+    summary = []
+    for name, what, commands in STAGES:
+        if options.stages and name not in options.stages:
+            continue
+        print(f"=== {name}: {what}", flush=True)
+        began = time.monotonic()
+        passed, failed = run_stage(name, commands)
+        summary.append(f"{name:10} {passed:5} passed {failed:3} failed "
+                       f"{time.monotonic() - began:6.0f} s")
+        total_passed, total_failed = total_passed + passed, total_failed + failed
+    print("\n".join(["=== summary", *summary]))
+    print(f"{total_passed} passed, {total_failed} failed")
+    return 1 if total_failed or not total_passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
