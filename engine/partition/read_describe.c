@@ -1,0 +1,260 @@
+/* DescribeWorkflowExecution: what the run's row says, in the API's words. The answer is serialised
+ * at once, since the row may change before it is sent. */
+#include "api/pb/time.h"
+#include "engine/partition/partition_private.h"
+
+#define WORKFLOW(Name) Temporal__Api__Workflow__V1__##Name
+#define ACTIVITY_STATE(NAME)                                                                       \
+    TEMPORAL__API__ENUMS__V1__PENDING_ACTIVITY_STATE__PENDING_ACTIVITY_STATE_##NAME
+#define TASK_STATE(NAME)                                                                           \
+    TEMPORAL__API__ENUMS__V1__PENDING_WORKFLOW_TASK_STATE__PENDING_WORKFLOW_TASK_STATE_##NAME
+
+typedef Temporal__Api__Workflowservice__V1__DescribeWorkflowExecutionResponse response_t;
+
+static Google__Protobuf__Duration *duration_or_null(pd_arena_t *arena, int64_t ns)
+{
+    return ns == 0 ? NULL : pd_pb_duration(arena, ns);
+}
+
+static WORKFLOW(WorkflowExecutionConfig) *
+    config_of(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row)
+{
+    WORKFLOW(WorkflowExecutionConfig) *config =
+        PD_PB_NEW(arena, WORKFLOW(WorkflowExecutionConfig),
+                  temporal__api__workflow__v1__workflow_execution_config);
+
+    config->task_queue = PD_PB_NEW(arena, Temporal__Api__Taskqueue__V1__TaskQueue,
+                                   temporal__api__taskqueue__v1__task_queue);
+    config->task_queue->name = row->task_queue;
+    config->task_queue->kind = TEMPORAL__API__ENUMS__V1__TASK_QUEUE_KIND__TASK_QUEUE_KIND_NORMAL;
+    config->workflow_execution_timeout = duration_or_null(arena, row->execution_timeout_ns);
+    config->workflow_run_timeout = duration_or_null(arena, row->run_timeout_ns);
+    config->default_workflow_task_timeout = duration_or_null(arena, row->workflow_task_timeout_ns);
+    config->user_metadata = row->user_metadata;
+    return config;
+}
+
+static Temporal__Api__Common__V1__WorkflowExecution *
+execution_of(pd_arena_t *arena, const char *workflow_id, const char *run_id)
+{
+    Temporal__Api__Common__V1__WorkflowExecution *execution =
+        PD_PB_NEW(arena, Temporal__Api__Common__V1__WorkflowExecution,
+                  temporal__api__common__v1__workflow_execution);
+
+    execution->workflow_id = (char *)workflow_id;
+    execution->run_id = (char *)run_id;
+    return execution;
+}
+
+static void fill_closed(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row,
+                        WORKFLOW(WorkflowExecutionInfo) * info)
+{
+    int64_t from_ns = row->execution_time_ns ? row->execution_time_ns : row->start_time_ns;
+
+    if (row->close_time_ns == 0)
+        return;
+    info->close_time = pd_pb_timestamp(arena, row->close_time_ns);
+    info->execution_duration =
+        pd_pb_duration(arena, row->close_time_ns > from_ns ? row->close_time_ns - from_ns : 0);
+}
+
+static WORKFLOW(WorkflowExecutionInfo) *
+    info_of(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row)
+{
+    WORKFLOW(WorkflowExecutionInfo) *info =
+        PD_PB_NEW(arena, WORKFLOW(WorkflowExecutionInfo),
+                  temporal__api__workflow__v1__workflow_execution_info);
+
+    info->execution = execution_of(arena, row->workflow_id, row->run_id);
+    info->root_execution = execution_of(arena, row->workflow_id, row->run_id);
+    info->type = PD_PB_NEW(arena, Temporal__Api__Common__V1__WorkflowType,
+                           temporal__api__common__v1__workflow_type);
+    info->type->name = row->workflow_type;
+    info->start_time = pd_pb_timestamp(arena, row->start_time_ns);
+    info->execution_time = pd_pb_timestamp(arena, row->execution_time_ns ? row->execution_time_ns
+                                                                         : row->start_time_ns);
+    fill_closed(arena, row, info);
+    info->status = row->status;
+    info->history_length = row->next_event_id - 1;
+    info->memo = row->memo;
+    if (!info->memo)
+        info->memo =
+            PD_PB_NEW(arena, Temporal__Api__Common__V1__Memo, temporal__api__common__v1__memo);
+    info->search_attributes = row->search_attributes;
+    if (!info->search_attributes)
+        info->search_attributes = PD_PB_NEW(arena, Temporal__Api__Common__V1__SearchAttributes,
+                                            temporal__api__common__v1__search_attributes);
+    info->auto_reset_points =
+        PD_PB_NEW(arena, WORKFLOW(ResetPoints), temporal__api__workflow__v1__reset_points);
+    info->task_queue = row->task_queue;
+    info->state_transition_count = row->state_transition_count;
+    info->history_size_bytes = row->history_size_bytes;
+    info->first_run_id = row->first_run_id;
+    info->priority = row->priority;
+    return info;
+}
+
+/* ---- activities ---- */
+
+static Temporal__Api__Activity__V1__ActivityOptions *
+options_of(pd_arena_t *arena, const Perdure__V1__ActivityRow *activity)
+{
+    Temporal__Api__Activity__V1__ActivityOptions *options =
+        PD_PB_NEW(arena, Temporal__Api__Activity__V1__ActivityOptions,
+                  temporal__api__activity__v1__activity_options);
+
+    options->task_queue = PD_PB_NEW(arena, Temporal__Api__Taskqueue__V1__TaskQueue,
+                                    temporal__api__taskqueue__v1__task_queue);
+    options->task_queue->name = activity->task_queue;
+    options->task_queue->normal_name = activity->task_queue;
+    options->schedule_to_close_timeout =
+        pd_pb_duration(arena, activity->schedule_to_close_timeout_ns);
+    options->schedule_to_start_timeout =
+        pd_pb_duration(arena, activity->schedule_to_start_timeout_ns);
+    options->start_to_close_timeout = pd_pb_duration(arena, activity->start_to_close_timeout_ns);
+    options->heartbeat_timeout = pd_pb_duration(arena, activity->heartbeat_timeout_ns);
+    options->retry_policy = activity->retry_policy;
+    options->priority = activity->priority;
+    return options;
+}
+
+static void fill_attempt(const pd_decision_t *decision, const Perdure__V1__ActivityRow *activity,
+                         WORKFLOW(PendingActivityInfo) * info)
+{
+    pd_arena_t *arena = decision->arena;
+    int64_t scheduled_ns = activity->attempt_scheduled_time_ns ? activity->attempt_scheduled_time_ns
+                                                               : activity->scheduled_time_ns;
+    bool started = activity->started_time_ns != 0;
+
+    if (activity->cancel_requested)
+        info->state = ACTIVITY_STATE(CANCEL_REQUESTED);
+    else
+        info->state = started ? ACTIVITY_STATE(STARTED) : ACTIVITY_STATE(SCHEDULED);
+    info->scheduled_time = pd_pb_timestamp(arena, scheduled_ns);
+    info->last_started_time = pd_pb_timestamp_or_null(arena, activity->started_time_ns);
+    info->last_worker_identity = started ? activity->identity : activity->last_worker_identity;
+    info->last_attempt_complete_time =
+        pd_pb_timestamp_or_null(arena, activity->last_attempt_complete_time_ns);
+    if (!started && activity->attempt > 1 && scheduled_ns > decision->now_ns) {
+        info->next_attempt_schedule_time = pd_pb_timestamp(arena, scheduled_ns);
+        info->current_retry_interval =
+            pd_pb_duration(arena, scheduled_ns - activity->last_attempt_complete_time_ns);
+    }
+}
+
+static WORKFLOW(PendingActivityInfo) *
+    activity_of(const pd_decision_t *decision, const Perdure__V1__ActivityRow *activity)
+{
+    pd_arena_t *arena = decision->arena;
+    WORKFLOW(PendingActivityInfo) *info = PD_PB_NEW(
+        arena, WORKFLOW(PendingActivityInfo), temporal__api__workflow__v1__pending_activity_info);
+
+    info->activity_id = activity->activity_id;
+    info->activity_type = PD_PB_NEW(arena, Temporal__Api__Common__V1__ActivityType,
+                                    temporal__api__common__v1__activity_type);
+    info->activity_type->name = activity->activity_type;
+    fill_attempt(decision, activity, info);
+    info->attempt = activity->attempt;
+    info->heartbeat_details = activity->heartbeat_details;
+    info->last_heartbeat_time = pd_pb_timestamp_or_null(arena, activity->heartbeat_time_ns);
+    if (activity->retry_policy)
+        info->maximum_attempts = activity->retry_policy->maximum_attempts;
+    if (activity->schedule_to_close_timeout_ns > 0)
+        info->expiration_time = pd_pb_timestamp(
+            arena, pd_ns_add(activity->scheduled_time_ns, activity->schedule_to_close_timeout_ns));
+    info->last_failure = activity->last_failure;
+    info->priority = activity->priority;
+    info->activity_options = options_of(arena, activity);
+    return info;
+}
+
+static void fill_activities(const pd_decision_t *decision, response_t *response)
+{
+    const Perdure__V1__ExecutionRow *row = decision->exec->row;
+
+    response->pending_activities =
+        pd_arena_calloc(decision->arena, row->n_activities, sizeof *response->pending_activities);
+    for (size_t i = 0; i < row->n_activities; i++)
+        if (!row->activities[i]->close_buffered)
+            response->pending_activities[response->n_pending_activities++] =
+                activity_of(decision, row->activities[i]);
+}
+
+/* ---- the rest ---- */
+
+static WORKFLOW(PendingWorkflowTaskInfo) *
+    task_of(pd_arena_t *arena, const Perdure__V1__WorkflowTaskRow *task)
+{
+    WORKFLOW(PendingWorkflowTaskInfo) * info;
+    int64_t original_ns;
+
+    if (!task)
+        return NULL;
+    info = PD_PB_NEW(arena, WORKFLOW(PendingWorkflowTaskInfo),
+                     temporal__api__workflow__v1__pending_workflow_task_info);
+    original_ns = task->original_scheduled_time_ns;
+    info->state = task->started_event_id ? TASK_STATE(STARTED) : TASK_STATE(SCHEDULED);
+    info->scheduled_time = pd_pb_timestamp(arena, task->scheduled_time_ns);
+    info->original_scheduled_time =
+        pd_pb_timestamp(arena, original_ns ? original_ns : task->scheduled_time_ns);
+    info->started_time = pd_pb_timestamp_or_null(arena, task->started_time_ns);
+    info->attempt = task->attempt;
+    return info;
+}
+
+/* Which request made which event: so far only the start is kept. */
+static void fill_request_ids(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row,
+                             WORKFLOW(WorkflowExecutionExtendedInfo) * extended)
+{
+    WORKFLOW(WorkflowExecutionExtendedInfo__RequestIdInfosEntry) *entry = PD_PB_NEW(
+        arena, WORKFLOW(WorkflowExecutionExtendedInfo__RequestIdInfosEntry),
+        temporal__api__workflow__v1__workflow_execution_extended_info__request_id_infos_entry);
+
+    if (pd_pb_empty(row->create_request_id))
+        return;
+    entry->key = row->create_request_id;
+    entry->value =
+        PD_PB_NEW(arena, WORKFLOW(RequestIdInfo), temporal__api__workflow__v1__request_id_info);
+    entry->value->event_type = PD_EVENT(WORKFLOW_EXECUTION_STARTED);
+    entry->value->event_id = 1;
+    extended->request_id_infos = pd_arena_alloc(arena, sizeof *extended->request_id_infos);
+    extended->request_id_infos[0] = entry;
+    extended->n_request_id_infos = 1;
+}
+
+static WORKFLOW(WorkflowExecutionExtendedInfo) *
+    extended_of(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row)
+{
+    WORKFLOW(WorkflowExecutionExtendedInfo) *extended =
+        PD_PB_NEW(arena, WORKFLOW(WorkflowExecutionExtendedInfo),
+                  temporal__api__workflow__v1__workflow_execution_extended_info);
+
+    extended->execution_expiration_time =
+        pd_pb_timestamp_or_null(arena, row->execution_deadline_ns);
+    extended->run_expiration_time = pd_pb_timestamp_or_null(arena, row->run_deadline_ns);
+    extended->cancel_requested = row->cancel_requested;
+    extended->original_start_time = pd_pb_timestamp(arena, row->start_time_ns);
+    fill_request_ids(arena, row, extended);
+    return extended;
+}
+
+static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *command)
+{
+    const Perdure__V1__ExecutionRow *row = decision->exec->row;
+    response_t *response =
+        PD_PB_NEW(decision->arena, response_t,
+                  temporal__api__workflowservice__v1__describe_workflow_execution_response);
+
+    response->execution_config = config_of(decision->arena, row);
+    response->workflow_execution_info = info_of(decision->arena, row);
+    fill_activities(decision, response);
+    response->pending_workflow_task = task_of(decision->arena, row->workflow_task);
+    response->workflow_extended_info = extended_of(decision->arena, row);
+    decision->response_data = pd_pb_pack_arena(response, decision->arena);
+    return NULL;
+}
+
+const pd_command_kind_t pd_command_describe = {
+    .name = "DESCRIBE",
+    .decide = decide,
+};
