@@ -12,19 +12,23 @@ class Program:
     group: str
     run: Callable[..., Awaitable[None]]
     timeout_s: float
+    slow: bool
 
 
 PROGRAMS: dict[str, Program] = {}
 
 
-def program(function=None, *, timeout_s: float = 60):
-    """Registers `async def name(t: Session)` as the program `name` of the group (file) it stands in."""
+def program(function=None, *, timeout_s: float = 60, slow: bool = False):
+    """Registers `async def name(t: Session)` as the program `name` of the group (file) it stands in.
+
+    Slow programs, which would spoil the others' timing by their load, run only when asked for by name or --slow.
+    """
 
     def register(body):
         name = body.__name__
         assert name not in PROGRAMS, f"two programs are called {name}"
         group = body.__module__.rsplit(".", 1)[-1]
-        PROGRAMS[name] = Program(name, group, body, timeout_s)
+        PROGRAMS[name] = Program(name, group, body, timeout_s, slow)
         return body
 
     return register(function) if function else register

@@ -46,11 +46,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--reference", default="start", metavar="ADDRESS|start")
     parser.add_argument("--binary", default=str(ROOT / "build/release/perdure"), help="Perdure's executable")
     parser.add_argument("--only", action="append", metavar="NAME", help="program or group; * allowed; repeatable")
+    parser.add_argument("--slow", action="store_true", help="also the slow programs")
     parser.add_argument("--list", action="store_true", help="list the programs and stop")
-    parser.add_argument("--jobs", type=int, default=24, help="programs at once")
+    parser.add_argument("--jobs", type=int, default=12, help="programs at once")
     parser.add_argument("--repeat", type=int, default=1, help="rounds over all chosen programs")
-    parser.add_argument("--retries", type=int, default=1,
-                        help="tries for a program that fails, alone and at the end: a loaded reference loses tasks")
+    parser.add_argument("--retries", type=int, default=2,
+                        help="further tries, few at a time, for programs that failed: a loaded reference loses tasks")
     parser.add_argument("--limit", type=int, default=12, help="differences shown per program; 0: all")
     parser.add_argument("--verbose", action="store_true", help="show tracebacks of programs that raise")
     parser.add_argument("--save-reference", metavar="FILE", help="write the reference's normalised observations")
@@ -58,10 +59,10 @@ def arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def chosen(patterns: list[str] | None) -> list[registry.Program]:
+def chosen(patterns: list[str] | None, slow: bool) -> list[registry.Program]:
     everything = registry.load().values()
     if not patterns:
-        return list(everything)
+        return [program for program in everything if slow or not program.slow]
     found = [
         program
         for program in everything
@@ -136,8 +137,9 @@ class Run:
             failed = [name for name, outcome in outcomes.items() if not outcome.passed]
             if not failed or len(failed) > len(programs) // 2:
                 break
-            print(f"again, now alone: {' '.join(failed)}")
-            again = await self.several([outcomes[name].program for name in failed], 2)
+            jobs = max(1, self.options.jobs // 4 ** (attempt + 1))
+            print(f"again, {jobs} at a time: {' '.join(failed)}")
+            again = await self.several([outcomes[name].program for name in failed], jobs)
             self.again |= {name for name, outcome in again.items() if outcome.passed}
             outcomes |= again
         self.outcomes += outcomes.values()
@@ -211,7 +213,7 @@ class Run:
 
 def main() -> int:
     options = arguments()
-    programs = chosen(options.only)
+    programs = chosen(options.only, options.slow)
     if options.list:
         for program in programs:
             print(f"{program.group}/{program.name}")

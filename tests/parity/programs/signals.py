@@ -195,10 +195,10 @@ async def signal_to_the_next_run(t: Session):
     await t.history(run=run)
 
 
-@program(timeout_s=120)
+@program(timeout_s=120, slow=True)
 async def too_many_signals(t: Session):
     """10,000 per run."""
     await t.start()
     for _ in range(200):
-        await asyncio.gather(*(t.signal() for _ in range(50)))
+        await asyncio.gather(*(t.signal(request_id="") for _ in range(50)))
     await t.error("one too many", t.signal())
