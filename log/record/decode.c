@@ -71,11 +71,14 @@ static inline bool get_long(input_t *in, int64_t *value)
     return get_long_slow(in, value);
 }
 
+/* An Avro int: at most five bytes, as other readers demand. */
 static inline bool get_int(input_t *in, int64_t min, int64_t max, int64_t *value)
 {
+    const uint8_t *start = in->at;
+
     if (!get_long(in, value))
         return false;
-    if (*value < min || *value > max)
+    if (*value < min || *value > max || in->at - start > 5)
         return fail(in, "a number is not within 32 bits");
     return true;
 }
@@ -224,7 +227,7 @@ static bool get_number(input_t *in, const pdi_value_t *value, void *member)
     int64_t number = 0;
 
     if (value->kind == PDI_KIND_INT64)
-        return get_long(in, member);
+        return value->is_narrow ? get_int(in, INT32_MIN, INT32_MAX, member) : get_long(in, member);
     if (value->kind == PDI_KIND_UINT32) {
         if (!get_int(in, 0, UINT32_MAX, &number))
             return false;
@@ -251,7 +254,7 @@ static bool get_value(input_t *in, const pdi_value_t *value, void *member, uint3
     case PDI_KIND_DOUBLE: {
         float narrow = 0;
 
-        if (!value->is_float_to_double)
+        if (!value->is_narrow)
             return get_fixed(in, member, sizeof(double));
         if (!get_fixed(in, &narrow, sizeof(float)))
             return false;
@@ -434,6 +437,8 @@ static bool get_array(input_t *in, const pdi_step_t *step, uint8_t *message, uin
 
 static bool get_map(input_t *in, const pdi_step_t *step, uint8_t *message, uint32_t depth)
 {
+    uint32_t key_offset = step->entry_type->fields[0].offset;
+    uint32_t value_offset = step->entry_type->fields[1].offset;
     size_t total = 0;
     size_t capacity = 0;
     size_t count;
@@ -449,8 +454,8 @@ static bool get_map(input_t *in, const pdi_step_t *step, uint8_t *message, uint3
             uint8_t *entry = new_message(in, step->entry_type);
 
             entries[total] = entry;
-            if (!get_string(in, (char **)(entry + step->entry_key_offset)) ||
-                !get_value(in, &step->value, entry + step->entry_value_offset, depth))
+            if (!get_string(in, (char **)(entry + key_offset)) ||
+                !get_value(in, &step->value, entry + value_offset, depth))
                 return false;
         }
     }
@@ -511,7 +516,7 @@ static bool get_message(input_t *in, const pdi_reader_t *reader, uint8_t *messag
             in->at++;
             continue;
         }
-        switch (step->op) {
+        switch ((pdi_step_op_t)step->op) {
         case PDI_STEP_SKIP:
             is_done = skip(in, step->value.wire, depth);
             break;

@@ -75,12 +75,12 @@ static inline void put_double(output_t *out, double value)
 static bool put_message(output_t *out, const pdi_type_t *type, const ProtobufCMessage *message,
                         uint32_t depth);
 
-static bool put_value(output_t *out, pdi_kind_t kind, const pdi_type_t *type, const void *member,
+static bool put_value(output_t *out, uint8_t kind, const pdi_type_t *type, const void *member,
                       uint32_t depth)
 {
     if (!ensure(out, ROOM_MIN))
         return false;
-    switch (kind) {
+    switch ((pdi_kind_t)kind) {
     case PDI_KIND_BOOL:
         *out->at++ = *(const protobuf_c_boolean *)member != 0;
         return true;
@@ -188,15 +188,16 @@ static bool put_map(output_t *out, const pdi_field_t *field, const uint8_t *mess
 static bool put_oneof(output_t *out, const pdi_field_t *field, const uint8_t *message,
                       uint32_t depth)
 {
+    const pdi_oneof_t *oneof = field->oneof;
     uint32_t tag = *(const uint32_t *)(message + field->quantifier_offset);
     uint32_t branch = 0;
     const pdi_field_t *alternative;
     const void *member;
 
-    if (tag - field->tag_min < field->tag_count)
-        branch = field->branch_by_tag[tag - field->tag_min];
+    if (tag - oneof->tag_min < oneof->tag_count)
+        branch = oneof->branch_by_tag[tag - oneof->tag_min];
     if (branch > 0) {
-        alternative = &field->alternatives[branch - 1];
+        alternative = &oneof->alternatives[branch - 1];
         member = message + alternative->offset;
         /* As protobuf-c has it: a chosen message or string that is NULL counts as not chosen. */
         if ((alternative->kind != PDI_KIND_MESSAGE && alternative->kind != PDI_KIND_STRING) ||
@@ -223,7 +224,7 @@ static bool put_message(output_t *out, const pdi_type_t *type, const ProtobufCMe
 
         if (!ensure(out, ROOM_MIN))
             return false;
-        switch (field->shape) {
+        switch ((pdi_shape_t)field->shape) {
         case PDI_SHAPE_PLAIN:
             is_done = put_value(out, field->kind, field->type, base + field->offset, depth);
             break;

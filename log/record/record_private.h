@@ -47,20 +47,27 @@ typedef enum pdi_shape {
 typedef struct pdi_type pdi_type_t;
 typedef struct pdi_field pdi_field_t;
 
+typedef struct pdi_oneof {
+    pdi_field_t *alternatives; /* as PLAIN fields, by tag */
+    uint32_t alternative_count;
+    uint32_t tag_min; /* lowest tag */
+    uint32_t tag_count;
+    const uint16_t *branch_by_tag; /* [tag - tag_min] = union branch, 0 for other tags */
+} pdi_oneof_t;
+
+/* Kept small, as pdi_step_t below: each record walks over dozens of them. */
 struct pdi_field {
-    pdi_shape_t shape;
-    pdi_kind_t kind; /* of the value, of the items, of the map's values; unused for a oneof */
+    uint8_t shape;   /* pdi_shape_t */
+    uint8_t kind;    /* pdi_kind_t: of the value, the items, the map's values; unused for a oneof */
     uint32_t offset; /* of the member in the C struct */
-    uint32_t quantifier_offset;            /* of has_, n_ or the oneof's case; 0: none */
-    const pdi_type_t *type;                /* MESSAGE: its type; MAP: the entry's type */
+    uint32_t quantifier_offset; /* of has_, n_ or the oneof's case; 0: none */
+    const pdi_type_t *type;     /* MESSAGE: its type; MAP: the entry's type */
+    const pdi_oneof_t *oneof;
     const char *name;                      /* in Avro: the field's, or the oneof's */
     const ProtobufCFieldDescriptor *proto; /* of a oneof: its first alternative */
-    pdi_field_t *alternatives;             /* oneof: as PLAIN fields, by tag */
-    uint32_t alternative_count;
-    uint32_t tag_min; /* oneof: lowest tag */
-    uint32_t tag_count;
-    const uint16_t *branch_by_tag; /* oneof: [tag - tag_min] = union branch, 0 for other tags */
 };
+
+_Static_assert(sizeof(struct pdi_field) <= 48, "fields stay small");
 
 struct pdi_type {
     const ProtobufCMessageDescriptor *proto;
@@ -92,7 +99,7 @@ typedef enum pdi_step_op {
 /* One value of the writer and where it goes. */
 typedef struct pdi_value {
     pdi_kind_t kind;
-    bool is_float_to_double;    /* the one promotion that changes the bytes */
+    bool is_narrow;             /* the writer has an int for our long, or a float for our double */
     const pdi_reader_t *reader; /* MESSAGE */
     const pdi_wire_t *wire;
 } pdi_value_t;
@@ -105,21 +112,20 @@ typedef struct pdi_branch {
 } pdi_branch_t;
 
 typedef struct pdi_step {
-    pdi_step_op_t op;
+    uint8_t op; /* pdi_step_op_t */
     /* A zero byte here (null, nothing, 0, "") is what a new message holds already: the most
      * frequent case by far. */
     bool is_zero_default;
+    uint8_t null_branch; /* NULLABLE: which of the two branches is null */
     uint32_t offset;
     uint32_t quantifier_offset; /* 0: none */
-    uint32_t null_branch;       /* NULLABLE: which of the two branches is null */
+    uint32_t branch_count;      /* ONEOF */
     pdi_value_t value;
-    uint32_t entry_size;         /* MAP: sizeof the entry message */
-    uint32_t entry_key_offset;   /* MAP */
-    uint32_t entry_value_offset; /* MAP */
-    const pdi_type_t *entry_type;
+    const pdi_type_t *entry_type; /* MAP */
     const pdi_branch_t *branches; /* ONEOF */
-    uint32_t branch_count;
 } pdi_step_t;
+
+_Static_assert(sizeof(pdi_step_t) <= 56, "steps stay small");
 
 struct pdi_reader {
     const pdi_type_t *type;

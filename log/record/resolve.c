@@ -180,7 +180,8 @@ static pd_status_t make_value(resolver_t *resolver, avro_schema_t schema, const 
         return pd_error_set(resolver->error, PD_INVALID, "schema: field %s cannot be read from %s",
                             field->name, avro_schema_type_name(schema));
     value->kind = kind;
-    value->is_float_to_double = kind == PDI_KIND_DOUBLE && avro_typeof(schema) == AVRO_FLOAT;
+    value->is_narrow = (kind == PDI_KIND_DOUBLE && avro_typeof(schema) == AVRO_FLOAT) ||
+                       (kind == PDI_KIND_INT64 && avro_typeof(schema) == AVRO_INT32);
     PD_TRY(make_wire(resolver, schema, &value->wire));
     if (kind == PDI_KIND_MESSAGE)
         return make_reader(resolver, schema, type, &value->reader);
@@ -221,8 +222,8 @@ static pd_status_t make_branch(resolver_t *resolver, avro_schema_t schema, const
                             "schema: an alternative of oneof %s is not a record of one field",
                             field->name);
     name = avro_schema_record_field_name(schema, 0);
-    for (uint32_t i = 0; i < field->alternative_count; i++) {
-        const pdi_field_t *alternative = &field->alternatives[i];
+    for (uint32_t i = 0; i < field->oneof->alternative_count; i++) {
+        const pdi_field_t *alternative = &field->oneof->alternatives[i];
 
         if (strcmp(alternative->name, name) != 0)
             continue;
@@ -256,7 +257,6 @@ static pd_status_t make_repeated(resolver_t *resolver, avro_schema_t schema,
                                  const pdi_field_t *field, pdi_step_t *step)
 {
     bool is_map = field->shape == PDI_SHAPE_MAP;
-    const pdi_field_t *key;
     const pdi_field_t *value;
 
     if (avro_typeof(schema) != (is_map ? AVRO_MAP : AVRO_ARRAY))
@@ -267,13 +267,9 @@ static pd_status_t make_repeated(resolver_t *resolver, avro_schema_t schema,
         return make_value(resolver, avro_schema_array_items(schema), field, field->kind,
                           field->type, &step->value);
     }
-    key = &field->type->fields[0];
     value = &field->type->fields[1];
     step->op = PDI_STEP_MAP;
     step->entry_type = field->type;
-    step->entry_size = (uint32_t)field->type->proto->sizeof_message;
-    step->entry_key_offset = key->offset;
-    step->entry_value_offset = value->offset;
     return make_value(resolver, avro_schema_map_values(schema), field, value->kind, value->type,
                       &step->value);
 }
@@ -296,7 +292,7 @@ static pd_status_t make_step(resolver_t *resolver, const char *name, avro_schema
     }
     step->offset = field->offset;
     step->quantifier_offset = field->quantifier_offset;
-    switch (field->shape) {
+    switch ((pdi_shape_t)field->shape) {
     case PDI_SHAPE_PLAIN:
     case PDI_SHAPE_NULLABLE:
         return make_single(resolver, schema, field, step);
@@ -314,7 +310,7 @@ static bool is_zero_default(const pdi_step_t *step, const pdi_type_t *type)
 {
     const uint8_t *member = (const uint8_t *)type->empty + step->offset;
 
-    switch (step->op) {
+    switch ((pdi_step_op_t)step->op) {
     case PDI_STEP_SKIP:
         return false;
     case PDI_STEP_ARRAY:

@@ -118,8 +118,8 @@ static const char *default_of(pdi_kind_t kind)
 static void put_oneof(schema_writer_t *writer, const pdi_type_t *type, const pdi_field_t *field)
 {
     put(writer, "[\"null\"");
-    for (uint32_t i = 0; i < field->alternative_count; i++) {
-        const pdi_field_t *alternative = &field->alternatives[i];
+    for (uint32_t i = 0; i < field->oneof->alternative_count; i++) {
+        const pdi_field_t *alternative = &field->oneof->alternatives[i];
 
         put(writer, ",\n{\"type\":\"record\",\"name\":\"%s\",\"namespace\":\"%s\",\"fields\":[",
             alternative->name, type->proto->name);
@@ -133,7 +133,7 @@ static void put_oneof(schema_writer_t *writer, const pdi_type_t *type, const pdi
 static void put_field(schema_writer_t *writer, const pdi_type_t *type, const pdi_field_t *field)
 {
     put(writer, "{\"name\":\"%s\",\"type\":", field->name);
-    switch (field->shape) {
+    switch ((pdi_shape_t)field->shape) {
     case PDI_SHAPE_PLAIN:
         put_value(writer, field->kind, field->type, field->proto);
         put(writer, ",\"default\":%s", default_of(field->kind));

@@ -140,16 +140,18 @@ static void fill_oneof(pd_record_codec_t *codec, const ProtobufCMessageDescripto
 {
     const ProtobufCFieldDescriptor *protos = message->fields;
     uint32_t case_offset = protos[first].quantifier_offset;
+    pdi_oneof_t *oneof = PD_ARENA_NEW(&codec->arena, pdi_oneof_t);
     uint16_t *branch_by_tag;
 
     field->shape = PDI_SHAPE_ONEOF;
     field->name = oneof_name(codec, message, protos[first].id);
     field->proto = &protos[first];
     field->quantifier_offset = case_offset;
-    field->tag_min = protos[first].id;
-    field->alternatives = pd_arena_calloc(&codec->arena, message->n_fields, sizeof(pdi_field_t));
+    field->oneof = oneof;
+    oneof->tag_min = protos[first].id;
+    oneof->alternatives = pd_arena_calloc(&codec->arena, message->n_fields, sizeof(pdi_field_t));
     for (unsigned i = first; i < message->n_fields; i++) {
-        pdi_field_t *alternative = &field->alternatives[field->alternative_count];
+        pdi_field_t *alternative = &oneof->alternatives[oneof->alternative_count];
 
         if (!(protos[i].flags & PROTOBUF_C_FIELD_FLAG_ONEOF) ||
             protos[i].quantifier_offset != case_offset)
@@ -157,15 +159,15 @@ static void fill_oneof(pd_record_codec_t *codec, const ProtobufCMessageDescripto
         fill_field(codec, message, &protos[i], alternative);
         alternative->shape = PDI_SHAPE_PLAIN;
         alternative->quantifier_offset = 0;
-        field->tag_count = protos[i].id - field->tag_min + 1;
-        field->alternative_count++;
+        oneof->tag_count = protos[i].id - oneof->tag_min + 1;
+        oneof->alternative_count++;
     }
     /* Tags of one oneof lie close together; a far one would only cost memory, up to this much. */
-    PD_ASSERT(field->tag_count <= 65536);
-    branch_by_tag = pd_arena_calloc(&codec->arena, field->tag_count, sizeof(*branch_by_tag));
-    for (uint32_t i = 0; i < field->alternative_count; i++)
-        branch_by_tag[field->alternatives[i].proto->id - field->tag_min] = (uint16_t)(i + 1);
-    field->branch_by_tag = branch_by_tag;
+    PD_ASSERT(oneof->tag_count <= 65536);
+    branch_by_tag = pd_arena_calloc(&codec->arena, oneof->tag_count, sizeof(*branch_by_tag));
+    for (uint32_t i = 0; i < oneof->alternative_count; i++)
+        branch_by_tag[oneof->alternatives[i].proto->id - oneof->tag_min] = (uint16_t)(i + 1);
+    oneof->branch_by_tag = branch_by_tag;
 }
 
 /* Is this alternative of a oneof not the first one? */

@@ -1,5 +1,6 @@
 /* avro_record.c -- any bytes as a record. The first byte chooses what reads them; the header is
  * added here, since no fuzzer would find the fingerprint. */
+#include <stdio.h>
 #include <string.h>
 
 #include "api/pb/pb.h"
@@ -84,6 +85,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (data[0] & PRINT_FLAG) {
             char *json = pd_record_to_json(codecs[choice], bytes, &error);
 
+            if (!json)
+                fprintf(stderr, "decoded, but not printed: %s\n", error.text);
             PD_ASSERT(json);
             pd_free(json);
         }
