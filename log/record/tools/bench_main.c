@@ -28,6 +28,8 @@ typedef struct bench {
     double seconds;
 } bench_t;
 
+#define CHOSEN(event)                                                                              \
+    TEMPORAL__API__HISTORY__V1__HISTORY_EVENT__ATTRIBUTES_##event##_EVENT_ATTRIBUTES
 #define NEW(bench, Type, name) PD_PB_NEW(&(bench)->arena, Type, name)
 
 /* CPU time of this thread: what others do on the machine disturbs it less. */
@@ -184,8 +186,7 @@ static Temporal__Api__History__V1__HistoryEvent *task_started(bench_t *bench)
             temporal__api__history__v1__workflow_task_started_event_attributes);
 
     history->event_type = TEMPORAL__API__ENUMS__V1__EVENT_TYPE__EVENT_TYPE_WORKFLOW_TASK_STARTED;
-    history->attributes_case =
-        TEMPORAL__API__HISTORY__V1__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_TASK_STARTED_EVENT_ATTRIBUTES;
+    history->attributes_case = CHOSEN(WORKFLOW_TASK_STARTED);
     history->workflow_task_started_event_attributes = started;
     started->scheduled_event_id = 2;
     started->identity = text(bench, "4711@worker-host-1");
@@ -202,8 +203,7 @@ static Temporal__Api__History__V1__HistoryEvent *activity_scheduled(bench_t *ben
             temporal__api__history__v1__activity_task_scheduled_event_attributes);
 
     history->event_type = TEMPORAL__API__ENUMS__V1__EVENT_TYPE__EVENT_TYPE_ACTIVITY_TASK_SCHEDULED;
-    history->attributes_case =
-        TEMPORAL__API__HISTORY__V1__HISTORY_EVENT__ATTRIBUTES_ACTIVITY_TASK_SCHEDULED_EVENT_ATTRIBUTES;
+    history->attributes_case = CHOSEN(ACTIVITY_TASK_SCHEDULED);
     history->activity_task_scheduled_event_attributes = scheduled;
     scheduled->activity_id = text(bench, "5");
     scheduled->activity_type = NEW(bench, Temporal__Api__Common__V1__ActivityType,
