@@ -55,19 +55,19 @@ typedef struct dev {
     _Atomic(bool) state_mail_posted;
     bool stopping, listening;
     int exit_code;
-} dev_t;
+} dev_server_t;
 
 /* ---- life ---- */
 
 static void on_server_stopped(void *ctx)
 {
-    dev_t *dev = ctx;
+    dev_server_t *dev = ctx;
 
     dev->listening = false;
     pd_node_stop(dev->node);
 }
 
-static void stop(dev_t *dev)
+static void stop(dev_server_t *dev)
 {
     if (dev->stopping)
         return;
@@ -86,7 +86,7 @@ static void on_signal(evutil_socket_t number, short what, void *ctx)
     stop(ctx);
 }
 
-static void listen_now(dev_t *dev)
+static void listen_now(dev_server_t *dev)
 {
     pd_grpc_server_options_t options;
     pd_error_t error;
@@ -111,7 +111,7 @@ static void listen_now(dev_t *dev)
 
 static void run_state(pd_mail_t *mail)
 {
-    dev_t *dev = PD_CONTAINER_OF(mail, dev_t, state_mail);
+    dev_server_t *dev = PD_CONTAINER_OF(mail, dev_server_t, state_mail);
 
     atomic_store(&dev->state_mail_posted, false);
     switch ((pd_node_state_t)atomic_load(&dev->node_state)) {
@@ -136,7 +136,7 @@ static void run_state(pd_mail_t *mail)
 
 static void on_node_changed(void *ctx, pd_node_state_t state)
 {
-    dev_t *dev = ctx;
+    dev_server_t *dev = ctx;
 
     atomic_store(&dev->node_state, (int)state);
     if (!atomic_exchange(&dev->state_mail_posted, true))
@@ -145,7 +145,7 @@ static void on_node_changed(void *ctx, pd_node_state_t state)
 
 /* ---- putting it together ---- */
 
-static pd_status_t open_log(dev_t *dev, pd_error_t *error)
+static pd_status_t open_log(dev_server_t *dev, pd_error_t *error)
 {
     char path[4096];
     pd_log_embedded_options_t options = {
@@ -158,7 +158,7 @@ static pd_status_t open_log(dev_t *dev, pd_error_t *error)
     return pd_log_embedded_open(&options, &dev->log, error);
 }
 
-static void make_loops(dev_t *dev)
+static void make_loops(dev_server_t *dev)
 {
     pd_loop_event_options_t options = {.name = "front", .mailbox_count = MAILBOX_COUNT};
 
@@ -173,7 +173,7 @@ static void make_loops(dev_t *dev)
     }
 }
 
-static void make_node(dev_t *dev)
+static void make_node(dev_server_t *dev)
 {
     pd_node_options_t options = {
         .name = "dev",
@@ -206,7 +206,7 @@ static void make_node(dev_t *dev)
     dev->handler = pd_frontend_grpc_handler;
 }
 
-static pd_status_t make_directories(dev_t *dev, pd_error_t *error)
+static pd_status_t make_directories(dev_server_t *dev, pd_error_t *error)
 {
     char path[4096];
     int size = snprintf(path, sizeof(path), "%s/state", dev->options.data_path);
@@ -228,7 +228,7 @@ static pd_status_t make_directories(dev_t *dev, pd_error_t *error)
     }
 }
 
-static pd_status_t make(dev_t *dev, pd_error_t *error)
+static pd_status_t make(dev_server_t *dev, pd_error_t *error)
 {
     pd_store_shared_options_t shared_options = {
         .block_cache_size = 64 * MIB,
@@ -245,7 +245,7 @@ static pd_status_t make(dev_t *dev, pd_error_t *error)
     return PD_OK;
 }
 
-static void run(dev_t *dev)
+static void run(dev_server_t *dev)
 {
     struct event_base *base = pd_loop_event_base(dev->front);
     static const int numbers[2] = {SIGTERM, SIGINT};
@@ -266,7 +266,7 @@ static void run(dev_t *dev)
         event_free(dev->signals[i]);
 }
 
-static void unmake(dev_t *dev)
+static void unmake(dev_server_t *dev)
 {
     if (dev->server)
         pd_grpc_server_free(dev->server);
@@ -349,7 +349,7 @@ static bool parse(int argc, char **argv, dev_options_t *options, int *exit_code)
 
 int pd_program_dev(int argc, char **argv)
 {
-    dev_t *dev = PD_NEW(dev_t);
+    dev_server_t *dev = PD_NEW(dev_server_t);
     pd_error_t error;
     int exit_code;
 
