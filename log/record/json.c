@@ -18,7 +18,14 @@ static const size_t JSON_SIZE_MAX = (size_t)1 << 30;
 typedef struct printer {
     const pd_record_codec_t *codec;
     pd_buf_t text;
+    bool is_full;
 } printer_t;
+
+static void append(printer_t *printer, const void *data, size_t size)
+{
+    if (!printer->is_full && pd_buf_append(&printer->text, data, size) != PD_OK)
+        printer->is_full = true;
+}
 
 static void put(printer_t *printer, const char *format, ...) PD_PRINTF(2, 3);
 
@@ -32,7 +39,7 @@ static void put(printer_t *printer, const char *format, ...)
     size = vsnprintf(piece, sizeof(piece), format, args);
     va_end(args);
     PD_ASSERT(size >= 0 && (size_t)size < sizeof(piece));
-    PD_ASSERT(pd_buf_append(&printer->text, piece, (size_t)size) == PD_OK);
+    append(printer, piece, (size_t)size);
 }
 
 static void put_string(printer_t *printer, const char *data, size_t size)
@@ -45,7 +52,7 @@ static void put_string(printer_t *printer, const char *data, size_t size)
 
         if (c >= 0x20 && c != '"' && c != '\\' && c != 0x7f)
             continue;
-        PD_ASSERT(pd_buf_append(&printer->text, data + start, i - start) == PD_OK);
+        append(printer, data + start, i - start);
         start = i + 1;
         if (c == '\n')
             put(printer, "\\n");
@@ -54,7 +61,7 @@ static void put_string(printer_t *printer, const char *data, size_t size)
         else
             put(printer, "\\u%04x", c);
     }
-    PD_ASSERT(pd_buf_append(&printer->text, data + start, size - start) == PD_OK);
+    append(printer, data + start, size - start);
     put(printer, "\"");
 }
 
@@ -320,10 +327,12 @@ char *pd_record_to_json(const pd_record_codec_t *codec, pd_bytes_t bytes, pd_err
         &printer, &mutable_codec->writers[writer],
         pd_bytes(bytes.data + PD_RECORD_HEADER_SIZE, bytes.size - PD_RECORD_HEADER_SIZE), error);
     PD_ASSERT(pthread_mutex_unlock(&mutable_codec->json_lock) == 0);
-    if (!is_printed) {
+    append(&printer, "", 1);
+    if (is_printed && printer.is_full)
+        (void)pd_error_set(error, PD_LIMIT, "record: too long to be printed");
+    if (!is_printed || printer.is_full) {
         pd_buf_deinit(&printer.text);
         return NULL;
     }
-    PD_ASSERT(pd_buf_append(&printer.text, "", 1) == PD_OK);
     return (char *)pd_buf_detach(&printer.text, &size);
 }

@@ -60,8 +60,8 @@ pd_status_t pd_record_decode(const pd_record_codec_t *codec, pd_arena_t *arena, 
 
 /* One line of JSON, read through the writer's Avro schema by avro-c; caller pd_free()s. Values
  * equal to their default are left out; enums show their name; bytes are text when printable ASCII,
- * else
- * {"hex": "..."}. NULL when the record is corrupt (error tells, may be NULL). @thread any */
+ * else {"hex": "..."}. NULL when the record is corrupt or its JSON beyond 1 GiB: error tells (may
+ * be NULL). Slow (avro-c's generic values), one at a time per codec. @thread any */
 char *pd_record_to_json(const pd_record_codec_t *codec, pd_bytes_t bytes, pd_error_t *error);
 
 /* out = SHA-256(prev || record). out may be prev. @thread any */
