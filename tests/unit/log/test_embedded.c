@@ -43,6 +43,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
+    umount(directory); /* what a failed test of the full disk has left */
     return nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
