@@ -115,6 +115,7 @@ const pd_rpc_error_t *pdi_list_namespaces(pdi_rpc_t *rpc)
     size_t page = PD_NAMESPACE_PAGE_COUNT;
     uint32_t offset = 0;
     size_t count;
+    size_t total;
 
     if (request->page_size > 0 && (size_t)request->page_size < page)
         page = (size_t)request->page_size;
@@ -122,15 +123,15 @@ const pd_rpc_error_t *pdi_list_namespaces(pdi_rpc_t *rpc)
         PDI_REFUSE_IF(request->next_page_token.len != sizeof offset, rpc, "Invalid NextPageToken.");
         memcpy(&offset, request->next_page_token.data, sizeof offset);
     }
-    count = pd_namespaces_list(rpc->frontend->options.namespaces, offset, found, page);
-    if (count > page)
-        count = page;
+    total = pd_namespaces_list(rpc->frontend->options.namespaces, offset, found, page);
+    if (offset > total)
+        offset = (uint32_t)total;
+    count = total - offset < page ? total - offset : page;
     response->namespaces = pd_arena_calloc(rpc->arena, count, sizeof *response->namespaces);
     for (size_t i = 0; i < count; i++)
         response->namespaces[response->n_namespaces++] = describe(rpc, found[i]);
     offset += (uint32_t)count;
-    if (count == page &&
-        pd_namespaces_list(rpc->frontend->options.namespaces, offset, found, 1) > 0) {
+    if (offset < total) {
         response->next_page_token.data = pd_arena_memdup(rpc->arena, &offset, sizeof offset);
         response->next_page_token.len = sizeof offset;
     }
