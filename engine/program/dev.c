@@ -164,7 +164,7 @@ static void make_loops(dev_server_t *dev)
 
     dev->front = pd_loop_event_new(&options);
     for (uint32_t i = 0; i < dev->options.loop_count; i++) {
-        char name[16];
+        char name[24];
 
         snprintf(name, sizeof(name), "engine-%u", i);
         options.name = name;
