@@ -18,8 +18,8 @@ void pd_grpc_limits_init(pd_grpc_limits_t *limits)
         .stream_count_max = 100000,
         .glitch_count_max = 50000,
         .glitch_count_per_s = 5000,
-        .gzip_size_min = 4 * KIB,
-        .gzip_size_max = MIB,
+        .gzip_size_min = 16 * KIB,
+        .gzip_size_max = 256 * KIB,
     };
 }
 
