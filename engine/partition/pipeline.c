@@ -100,6 +100,7 @@ void pd_partition_answer(pd_partition_t *partition, pd_command_t *command)
 {
     const pd_decision_t *decision = command->decision;
     pd_call_t *call = command->poll ? command->poll->call : command->call;
+    bool own_arena = !command->call; /* else the command is gone with the answer */
 
     if (call && decision->error)
         pd_call_fail(call, decision->error);
@@ -111,7 +112,8 @@ void pd_partition_answer(pd_partition_t *partition, pd_command_t *command)
         pd_call_respond(call, decision->response);
     else if (call)
         pd_call_respond_data(call, pd_alloc(0), 0); /* every empty message */
-    pdi_command_done(command);
+    if (own_arena)
+        pdi_command_done(command);
 }
 
 static void finish_command(pd_partition_t *partition, pd_command_t *command)
