@@ -184,10 +184,13 @@ static ssize_t read_body(nghttp2_session *http2, int32_t stream_id, uint8_t *buf
 
 /* -- the peer -- */
 
-peer_t *peer_new(const pd_grpc_limits_t *limits)
+static peer_t *new_peer(const pd_grpc_limits_t *limits, const pd_grpc_server_handler_t *own_handler,
+                        void *ctx)
 {
     peer_t *peer = PD_NEW(peer_t);
-    pd_grpc_env_options_t env = {.handler = &handler, .handler_ctx = peer, .on_output = on_output};
+    pd_grpc_env_options_t env = {.handler = own_handler ? own_handler : &handler,
+                                 .handler_ctx = own_handler ? ctx : peer,
+                                 .on_output = on_output};
     pd_grpc_session_options_t session = {.owner = peer, .compress = true, .now_ns = 1000};
     nghttp2_session_callbacks *callbacks;
     nghttp2_option *option;
@@ -211,6 +214,16 @@ peer_t *peer_new(const pd_grpc_limits_t *limits)
     nghttp2_session_callbacks_del(callbacks);
     PD_ASSERT(nghttp2_submit_settings(peer->http2, NGHTTP2_FLAG_NONE, NULL, 0) == 0);
     return peer;
+}
+
+peer_t *peer_new(const pd_grpc_limits_t *limits)
+{
+    return new_peer(limits, NULL, NULL);
+}
+
+peer_t *peer_new_with(const pd_grpc_server_handler_t *own_handler, void *ctx)
+{
+    return new_peer(NULL, own_handler, ctx);
 }
 
 void peer_free(peer_t *peer)

@@ -48,6 +48,8 @@ typedef struct peer {
 
 /* Limits may be NULL (defaults). */
 peer_t *peer_new(const pd_grpc_limits_t *limits);
+/* With a handler of the test's own instead of the one described above. */
+peer_t *peer_new_with(const pd_grpc_server_handler_t *own_handler, void *ctx);
 /* Calls in `calls` must have been answered, or answer_cancels be set. */
 void peer_free(peer_t *peer);
 
