@@ -1,6 +1,7 @@
 /* REQUEST_CANCEL: asks the workflow to cancel itself. Repeats and closed runs are no error. */
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
 
+#include "engine/decide/chain.h"
 #include "engine/decide/draft.h"
 
 typedef Temporal__Api__Workflowservice__V1__RequestCancelWorkflowExecutionRequest request_t;
@@ -8,17 +9,18 @@ typedef Temporal__Api__Workflowservice__V1__RequestCancelWorkflowExecutionReques
 static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *command)
 {
     const request_t *request = command->request;
-    pd_draft_t *draft = pd_draft_of(decision);
+    pd_draft_t *draft;
     Temporal__Api__History__V1__WorkflowExecutionCancelRequestedEventAttributes *attributes;
     pd_history_event_t *event;
 
+    pd_chain_use_current(decision, request->first_execution_run_id);
+    draft = pd_draft_of(decision);
     decision->response = PD_PB_NEW(
         decision->arena, Temporal__Api__Workflowservice__V1__RequestCancelWorkflowExecutionResponse,
         temporal__api__workflowservice__v1__request_cancel_workflow_execution_response);
     if (!draft->running)
         return NULL;
-    if (!pd_pb_empty(request->first_execution_run_id) &&
-        strcmp(request->first_execution_run_id, decision->exec->row->first_run_id) != 0)
+    if (!pd_chain_matches(decision, request->first_execution_run_id))
         return pd_rpc_not_found(decision->arena, "workflow execution not found");
     if (draft->cancel_requested)
         return NULL;

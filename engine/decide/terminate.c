@@ -1,18 +1,20 @@
 /* TERMINATE: the run ends here and now; its worker is not asked. */
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
 
+#include "engine/decide/chain.h"
 #include "engine/decide/close.h"
 
 static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *command)
 {
     const Temporal__Api__Workflowservice__V1__TerminateWorkflowExecutionRequest *request =
         command->request;
-    pd_draft_t *draft = pd_draft_of(decision);
+    pd_draft_t *draft;
 
+    pd_chain_use_current(decision, request->first_execution_run_id);
+    draft = pd_draft_of(decision);
     if (!draft->running)
         return pd_rpc_not_found(decision->arena, "workflow execution already completed");
-    if (!pd_pb_empty(request->first_execution_run_id) &&
-        strcmp(request->first_execution_run_id, decision->exec->row->first_run_id) != 0)
+    if (!pd_chain_matches(decision, request->first_execution_run_id))
         return pd_rpc_not_found(decision->arena, "workflow execution not found");
     pd_close_terminate(draft, request->reason, request->details, request->identity,
                        &(pd_links_t){request->links, request->n_links});
