@@ -74,7 +74,7 @@ static void write_transient(pd_draft_t *draft, const char *identity)
     attributes = started->workflow_task_started_event_attributes;
     attributes->scheduled_event_id = scheduled->event_id;
     attributes->identity = (char *)identity;
-    attributes->request_id = row->request_id;
+    attributes->request_id = pd_arena_strdup(arena, row->request_id); /* the row goes first */
     attributes->history_size_bytes = row->history_size_bytes;
     if (row->suggest_continue_as_new)
         set_suggestion(arena, attributes, scheduled->event_id);
