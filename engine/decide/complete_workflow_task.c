@@ -117,6 +117,7 @@ static const pd_rpc_error_t *fail(pd_decision_t *decision, const request_t *requ
     return NULL;
 }
 
+/* Before the task that it is about. */
 static void add_heartbeated(pd_draft_t *draft, int64_t original_scheduled_time_ns)
 {
     Perdure__V1__WorkflowTaskHeartbeated *heartbeated =
@@ -127,7 +128,6 @@ static void add_heartbeated(pd_draft_t *draft, int64_t original_scheduled_time_n
     heartbeated->original_scheduled_time_ns = original_scheduled_time_ns;
     event->kind_case = PERDURE__V1__EVENT__KIND_WORKFLOW_TASK_HEARTBEATED;
     event->workflow_task_heartbeated = heartbeated;
-    draft->task.original_scheduled_time_ns = original_scheduled_time_ns;
 }
 
 static void schedule_next(pd_completion_t *completion, int64_t heartbeat_since_ns)
@@ -139,9 +139,11 @@ static void schedule_next(pd_completion_t *completion, int64_t heartbeat_since_n
     if (!completion->request->force_create_new_workflow_task && !flushed_count &&
         !completion->needs_workflow_task)
         return;
-    pd_draft_schedule_task(draft, 1);
     if (heartbeat_since_ns)
         add_heartbeated(draft, heartbeat_since_ns);
+    pd_draft_schedule_task(draft, 1);
+    if (heartbeat_since_ns)
+        draft->task.original_scheduled_time_ns = heartbeat_since_ns;
     if (completion->request->return_new_workflow_task) {
         pd_draft_start_task(draft, "request-from-RespondWorkflowTaskCompleted",
                             completion->request->identity);

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "engine/decide/event_type.h"
 #include "engine/decide/pending.h"
+#include "engine/decide/workflow_task.h"
 
 #define EVENT_CASE(NAME) PERDURE__V1__EVENT__KIND_##NAME
 #define NEW(draft, Type, name) PD_PB_NEW((draft)->decision->arena, Type, name)
@@ -190,9 +191,8 @@ static int64_t start_to_close_timeout_ns(const pd_draft_t *draft, int32_t attemp
 
 static Temporal__Api__Taskqueue__V1__TaskQueue *task_queue_of(pd_draft_t *draft, bool sticky)
 {
-    Temporal__Api__Taskqueue__V1__TaskQueue *queue =
-        NEW(draft, Temporal__Api__Taskqueue__V1__TaskQueue,
-            temporal__api__taskqueue__v1__task_queue);
+    Temporal__Api__Taskqueue__V1__TaskQueue *queue = NEW(
+        draft, Temporal__Api__Taskqueue__V1__TaskQueue, temporal__api__taskqueue__v1__task_queue);
     const char *normal = draft->exec ? draft->exec->row->task_queue : draft->new_task_queue;
 
     if (sticky) {
@@ -208,8 +208,8 @@ static Temporal__Api__Taskqueue__V1__TaskQueue *task_queue_of(pd_draft_t *draft,
 
 static void schedule_transient(pd_draft_t *draft, int32_t attempt)
 {
-    Perdure__V1__TransientTaskScheduled *scheduled = NEW(
-        draft, Perdure__V1__TransientTaskScheduled, perdure__v1__transient_task_scheduled);
+    Perdure__V1__TransientTaskScheduled *scheduled =
+        NEW(draft, Perdure__V1__TransientTaskScheduled, perdure__v1__transient_task_scheduled);
     Perdure__V1__Event *event = pd_draft_internal(draft);
 
     scheduled->scheduled_event_id = draft->next_event_id;
@@ -228,8 +228,8 @@ static void schedule_real(pd_draft_t *draft, int32_t attempt, bool sticky)
         event->workflow_task_scheduled_event_attributes;
 
     attributes->task_queue = task_queue_of(draft, sticky);
-    attributes->start_to_close_timeout = pd_pb_duration(
-        draft->decision->arena, start_to_close_timeout_ns(draft, attempt));
+    attributes->start_to_close_timeout =
+        pd_pb_duration(draft->decision->arena, start_to_close_timeout_ns(draft, attempt));
     attributes->attempt = attempt;
 }
 
@@ -255,6 +255,8 @@ void pd_draft_schedule_task(pd_draft_t *draft, int32_t attempt)
 
 void pd_draft_wake(pd_draft_t *draft)
 {
+    if (pd_workflow_task_fail_when_buffer_full(draft))
+        return;
     if (draft->running && !draft->task.exists && !draft->first_task_not_before_ns)
         pd_draft_schedule_task(draft, 1);
 }
@@ -403,8 +405,8 @@ size_t pd_draft_flush_buffer(pd_draft_t *draft)
         return 0;
     flushed = pd_draft_internal(draft);
     flushed->kind_case = EVENT_CASE(BUFFERED_EVENTS_FLUSHED);
-    flushed->buffered_events_flushed = NEW(draft, Perdure__V1__BufferedEventsFlushed,
-                                           perdure__v1__buffered_events_flushed);
+    flushed->buffered_events_flushed =
+        NEW(draft, Perdure__V1__BufferedEventsFlushed, perdure__v1__buffered_events_flushed);
     ids = pd_arena_alloc(arena, count * sizeof(*ids));
     for (int closing = 0; closing <= 1; closing++) {
         for (size_t i = 0; i < count; i++) {
@@ -432,8 +434,8 @@ void pd_draft_set_sticky(pd_draft_t *draft, const char *worker_task_queue,
                          int64_t schedule_to_start_timeout_ns)
 {
     const Perdure__V1__ExecutionRow *row = draft->exec ? draft->exec->row : NULL;
-    bool as_row = row && strcmp(pd_pb_str(row->sticky_task_queue),
-                                pd_pb_str(draft->sticky_task_queue)) == 0;
+    bool as_row =
+        row && strcmp(pd_pb_str(row->sticky_task_queue), pd_pb_str(draft->sticky_task_queue)) == 0;
     Perdure__V1__StickyQueueChanged *changed;
     Perdure__V1__Event *event;
 
@@ -486,8 +488,7 @@ pd_history_event_t *pd_draft_close(pd_draft_t *draft, Temporal__Api__Enums__V1__
     return event;
 }
 
-Perdure__V1__Transition *pd_decision_transition(pd_decision_t *decision,
-                                                Perdure__V1__Cause cause)
+Perdure__V1__Transition *pd_decision_transition(pd_decision_t *decision, Perdure__V1__Cause cause)
 {
     pd_arena_t *arena = decision->arena;
     Perdure__V1__Transition *transition;

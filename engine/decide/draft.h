@@ -1,6 +1,6 @@
 /* draft.h -- the events that a decision writes to one run, and a view of the run as these events
- * leave it. Deciders add events only through here: event IDs, times, buffering while a workflow task
- * runs, and the rule "something happened, so schedule a workflow task" live in one place.
+ * leave it. Deciders add events only through here: event IDs, times, buffering while a workflow
+ * task runs, and the rule "something happened, so schedule a workflow task" live in one place.
  *
  * Thread: the partition's loop. Ownership: the decision's arena. */
 #ifndef PD_ENGINE_DECIDE_DRAFT_H
@@ -37,7 +37,7 @@ struct pd_draft {
     int64_t next_event_id;
     bool running; /* no close event yet */
     bool sticky;
-    const char *sticky_task_queue; /* valid while sticky */
+    const char *sticky_task_queue;    /* valid while sticky */
     int64_t first_task_not_before_ns; /* > 0: the first workflow task waits for its backoff */
     pd_draft_task_t task;
     size_t buffered_count; /* events in the buffer, also those buffered by this draft */
@@ -56,7 +56,7 @@ struct pd_draft {
     size_t buffered_new_count;
     size_t buffered_new_capacity;
     bool buffer_flushed; /* the row's buffered events are no longer in the buffer */
-    void *pending; /* of pending.c: activities and timers that this draft added or removed */
+    void *pending;       /* of pending.c: activities and timers that this draft added or removed */
 };
 
 /* The draft of decision->exec, made at the first call. @thread partition */
@@ -79,7 +79,8 @@ pd_history_event_t *pd_draft_outside_event(pd_draft_t *draft,
 
 /* "Something happened": schedules a workflow task unless one exists, the run is closed, or the
  * first task's backoff is not over. With a transient task waiting unstarted, that becomes a real
- * one of attempt 1. */
+ * one of attempt 1. When more events wait in the buffer than may, the started task fails by force.
+ */
 void pd_draft_wake(pd_draft_t *draft);
 
 /* Schedules unconditionally (no task may exist): real when attempt is 1, else transient. On the
@@ -111,7 +112,6 @@ pd_history_event_t *pd_draft_close(pd_draft_t *draft, Temporal__Api__Enums__V1__
 void pd_decision_discard(pd_decision_t *decision);
 
 /* The transition of all drafts that hold events; NULL when there are none. */
-Perdure__V1__Transition *pd_decision_transition(pd_decision_t *decision,
-                                                Perdure__V1__Cause cause);
+Perdure__V1__Transition *pd_decision_transition(pd_decision_t *decision, Perdure__V1__Cause cause);
 
 #endif
