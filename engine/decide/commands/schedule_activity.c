@@ -216,7 +216,9 @@ const pd_command_failure_t *pd_handle_schedule_activity(pd_completion_t *complet
             pd_pending_activity_count(completion->draft), PD_PENDING_ACTIVITY_COUNT_MAX);
     if (pd_pending_activity_by_id(completion->draft, attributes->activity_id))
         return pd_command_fail(completion, PD_WFT_CAUSE(SCHEDULE_ACTIVITY_DUPLICATE_ID),
-                               "AddActivityTaskScheduledEvent failed: %s", attributes->activity_id);
+                               "invalid history builder state for action: "
+                               "add-activitytask-scheduled-event, ActivityID: %s",
+                               attributes->activity_id);
     write_scheduled(completion, command, &checked);
     return NULL;
 }
