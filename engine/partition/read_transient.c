@@ -56,7 +56,6 @@ static pd_history_event_t *started_event(pd_arena_t *arena, const Perdure__V1__E
                   temporal__api__history__v1__workflow_task_started_event_attributes);
 
     attributes->scheduled_event_id = task->scheduled_event_id;
-    attributes->identity = task->identity;
     attributes->request_id = task->request_id;
     attributes->history_size_bytes = row->history_size_bytes;
     attributes->suggest_continue_as_new = task->suggest_continue_as_new;
