@@ -1,6 +1,7 @@
 /* log_bench.c -- what an append to the embedded log costs.
  *
- *   pd-log-bench [--records N] [--size B] [--partitions P] [--in-flight F] [--directory D] [--read]
+ *   pd-log-bench [--records N] [--size B] [--partitions P] [--in-flight F] [--rate R]
+ *                [--directory D] [--read]
  *
  * One loop appends N records of B bytes, spread over P partitions, keeping F in flight per
  * partition, and prints one JSON object: rate, CPU per record (the whole process: the loop's share,
@@ -19,13 +20,15 @@
 #include "log/embedded/embedded.h"
 
 typedef struct bench bench_t;
+typedef struct slot slot_t;
 
-typedef struct slot {
+struct slot {
     pd_log_append_t append; /* first: converts */
     bench_t *bench;
     pd_log_writer_t *writer;
+    slot_t *next_idle;
     int64_t begin_ns;
-} slot_t;
+};
 
 struct bench {
     pd_loop_event_t *loop;
@@ -45,6 +48,10 @@ struct bench {
     uint32_t open_count;
     uint32_t read_partition;
     bool reading;
+    uint64_t rate; /* 0: as fast as completions come */
+    int64_t begin_ns;
+    pd_timer_t timer;
+    slot_t *idle; /* with a rate: slots that wait for their time */
     int64_t *latencies_ns;
     slot_t *slots;
     uint8_t *value;
@@ -79,10 +86,14 @@ static void on_done(pd_log_append_t *append)
     if (append->status != PD_OK)
         fatal("append", append->status);
     bench->latencies_ns[bench->done_count++] = pd_os_monotonic_ns() - slot->begin_ns;
-    if (bench->sent_count < bench->record_count)
+    if (bench->rate > 0 && bench->sent_count < bench->record_count) {
+        slot->next_idle = bench->idle;
+        bench->idle = slot;
+    } else if (bench->sent_count < bench->record_count) {
         send(slot);
-    else if (bench->done_count == bench->record_count)
+    } else if (bench->done_count == bench->record_count) {
         pd_log_close_writer(bench->writers[bench->open_count - 1], &bench->closed_mail);
+    }
 }
 
 static void send(slot_t *slot)
@@ -98,6 +109,25 @@ static void send(slot_t *slot)
     status = pd_log_append(slot->writer, &slot->append);
     if (status != PD_OK)
         fatal("append", status);
+}
+
+/* Sends what is due. */
+static void on_timer(pd_timer_t *timer)
+{
+    bench_t *bench = PD_CONTAINER_OF(timer, bench_t, timer);
+    double seconds = (double)(pd_os_monotonic_ns() - bench->begin_ns) / 1e9;
+    uint64_t due_count = (uint64_t)(seconds * (double)bench->rate);
+
+    if (due_count > bench->record_count)
+        due_count = bench->record_count;
+    while (bench->idle && bench->sent_count < due_count) {
+        slot_t *slot = bench->idle;
+
+        bench->idle = slot->next_idle;
+        send(slot);
+    }
+    if (bench->sent_count < bench->record_count)
+        pd_loop_timer_start(pd_loop_event_loop(bench->loop), timer, pd_os_wall_ns() + 100000);
 }
 
 static void on_begin(pd_mail_t *mail)
@@ -116,9 +146,17 @@ static void on_begin(pd_mail_t *mail)
     for (uint32_t i = 0; i < bench->in_flight_count * bench->partition_count; i++) {
         bench->slots[i].bench = bench;
         bench->slots[i].writer = bench->writers[i % bench->partition_count];
-        if (bench->sent_count < bench->record_count)
+        if (bench->rate > 0) {
+            bench->slots[i].next_idle = bench->idle;
+            bench->idle = &bench->slots[i];
+        } else if (bench->sent_count < bench->record_count) {
             send(&bench->slots[i]);
+        }
     }
+    bench->begin_ns = pd_os_monotonic_ns();
+    bench->timer.fire = on_timer;
+    if (bench->rate > 0)
+        on_timer(&bench->timer);
 }
 
 static void on_reader_closed(pd_mail_t *mail)
@@ -228,13 +266,11 @@ static void run_read(bench_t *bench)
 
 static void parse(bench_t *bench, const char **directory, int argc, char **argv)
 {
-    static const struct option options[] = {{"records", required_argument, NULL, 'n'},
-                                            {"size", required_argument, NULL, 's'},
-                                            {"partitions", required_argument, NULL, 'p'},
-                                            {"in-flight", required_argument, NULL, 'f'},
-                                            {"directory", required_argument, NULL, 'd'},
-                                            {"read", no_argument, NULL, 'r'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"records", required_argument, NULL, 'n'},    {"size", required_argument, NULL, 's'},
+        {"partitions", required_argument, NULL, 'p'}, {"in-flight", required_argument, NULL, 'f'},
+        {"directory", required_argument, NULL, 'd'},  {"read", no_argument, NULL, 'r'},
+        {"rate", required_argument, NULL, 'a'},       {NULL, 0, NULL, 0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -246,6 +282,8 @@ static void parse(bench_t *bench, const char **directory, int argc, char **argv)
             bench->partition_count = (uint32_t)strtoul(optarg, NULL, 10);
         else if (option == 'f')
             bench->in_flight_count = (uint32_t)strtoul(optarg, NULL, 10);
+        else if (option == 'a')
+            bench->rate = strtoull(optarg, NULL, 10);
         else if (option == 'd')
             *directory = optarg;
         else if (option == 'r')
