@@ -43,7 +43,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.parity", description=__doc__)
     parser.add_argument("--perdure", default="start", metavar="ADDRESS|start|none",
                         help="the server under test; start: start --binary; none: only run the reference")
-    parser.add_argument("--reference", default="start", metavar="ADDRESS|start")
+    parser.add_argument("--reference", default="start", metavar="ADDRESS|start|FILE",
+                        help="FILE: what --save-reference wrote earlier; faster, and spares the machine a server")
     parser.add_argument("--binary", default=str(ROOT / "build/release/perdure"), help="Perdure's executable")
     parser.add_argument("--only", action="append", metavar="NAME", help="program or group; * allowed; repeatable")
     parser.add_argument("--slow", action="store_true", help="also the slow programs")
@@ -55,6 +56,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--limit", type=int, default=12, help="differences shown per program; 0: all")
     parser.add_argument("--verbose", action="store_true", help="show tracebacks of programs that raise")
     parser.add_argument("--save-reference", metavar="FILE", help="write the reference's normalised observations")
+    parser.add_argument("--only-agreed", action="store_true",
+                        help="save only what both servers agree on (for a second reference in Perdure's place)")
     parser.add_argument("--save-perdure", metavar="FILE", help="write Perdure's normalised observations")
     return parser.parse_args()
 
@@ -73,12 +76,23 @@ def chosen(patterns: list[str] | None, slow: bool) -> list[registry.Program]:
     return found
 
 
+async def bounded(running: Any, timeout_s: float) -> None:
+    """Like asyncio.wait_for, but does not wait for a task that will not be cancelled (an SDK worker may hang)."""
+    task = asyncio.ensure_future(running)
+    done, _ = await asyncio.wait({task}, timeout=timeout_s)
+    if not done:
+        task.cancel()
+        await asyncio.wait({task}, timeout=5)
+        raise TimeoutError(f"not finished after {timeout_s} s")
+    task.result()
+
+
 async def observe(program: registry.Program, nonce: str, server: Server, client: Any, verbose: bool) -> dict[str, Any]:
     """Runs one program on one server. An exception is an observation too, so the other side's are still compared."""
     session = Session(program.name, nonce, server.address, client)
     try:
-        await asyncio.wait_for(program.run(session), program.timeout_s)
-    except (Exception, asyncio.CancelledError) as raised:
+        await bounded(program.run(session), program.timeout_s)
+    except Exception as raised:
         where = traceback.extract_tb(raised.__traceback__)
         lines = [frame.lineno for frame in where if "/programs/" in frame.filename]
         session.observations[CRASH] = {"line": lines[-1] if lines else None, **normalise.error(raised)}
@@ -97,36 +111,61 @@ class Run:
         self.clients: list[Any] = []
         self.outcomes: list[Outcome] = []
         self.again: set[str] = set()
+        self.saved: dict[str, Any] | None = None
+        self.running: set[str] = set()
+        self.deaths: list[str] = []
+        self.replacing = asyncio.Lock()
+        self.quiet = Runtime(telemetry=TelemetryConfig(logging=None))
+
+    def use_saved(self, file: Path) -> None:
+        """Takes the reference's observations from a file instead of a server."""
+        self.saved = {name.split("/", 1)[1]: seen for name, seen in json.loads(file.read_text()).items()}
 
     async def main(self, programs: list[registry.Program]) -> int:
         begin = time.monotonic()
         try:
             self.start_servers()
-            await asyncio.gather(*(server.ready() for server in self.servers))
-            quiet = Runtime(telemetry=TelemetryConfig(logging=None))
-            for server in self.servers:
-                client = await temporalio.client.Client.connect(
-                    server.address, identity="parity-client", runtime=quiet
-                )
-                self.clients.append(client)
+            self.clients = [await self.connect(server) for server in self.servers]
             for _ in range(self.options.repeat):
                 await self.round(programs)
             self.save()
         finally:
             for server in self.servers:
-                if not server.alive():
-                    print(f"{server.name} died:\n{server.output()}")
                 server.stop()
         return self.summary(programs, time.monotonic() - begin)
 
+    async def connect(self, server: Server) -> Any:
+        await server.ready()
+        return await temporalio.client.Client.connect(server.address, identity="parity-client", runtime=self.quiet)
+
+    async def replace_the_dead(self, suspect: str) -> None:
+        """A server that died is reported with what ran at the time, and replaced, so that the others can go on."""
+        async with self.replacing:
+            for number, server in enumerate(self.servers):
+                if server.alive():
+                    continue
+                running = sorted(self.running | {suspect})
+                self.deaths.append(f"{server.name} died ({server.process.returncode}) under: {' '.join(running)}")
+                print(f"{self.deaths[-1]}\n{server.output()}", flush=True)
+                server.stop()
+                again = Server.start_reference() if server.name == "reference" else self.start_perdure()
+                self.servers[number] = again
+                self.clients[number] = await self.connect(again)
+
+    def start_perdure(self) -> Server:
+        binary = Path(self.options.binary)
+        if not binary.exists():
+            raise SystemExit(f"{binary} does not exist: build it first, or give --perdure ADDRESS")
+        return Server.start_perdure(binary.resolve())
+
     def start_servers(self) -> None:
         reference, perdure = self.options.reference, self.options.perdure
-        self.servers.append(Server.start_reference() if reference == "start" else Server("reference", reference))
+        if Path(reference).is_file():
+            self.use_saved(Path(reference))
+        else:
+            self.servers.append(Server.start_reference() if reference == "start" else Server("reference", reference))
         if perdure == "start":
-            binary = Path(self.options.binary)
-            if not binary.exists():
-                raise SystemExit(f"{binary} does not exist: build it first, or give --perdure ADDRESS")
-            self.servers.append(Server.start_perdure(binary.resolve()))
+            self.servers.append(self.start_perdure())
         elif perdure != "none":
             self.servers.append(Server("perdure", perdure))
 
@@ -151,7 +190,10 @@ class Run:
 
         async def one(program: registry.Program) -> None:
             async with places:
+                self.running.add(program.name)
                 outcome = await self.both(program, nonce)
+                self.running.discard(program.name)
+                await self.replace_the_dead(program.name)
             outcomes[program.name] = outcome
             self.report(outcome)
 
@@ -166,6 +208,8 @@ class Run:
                 for server, client in zip(self.servers, self.clients)
             )
         )
+        if self.saved is not None:
+            results.insert(0, self.saved.get(program.name, {CRASH: "not in the saved reference"}))
         outcome = Outcome(program, results[0], results[1] if len(results) > 1 else None)
         outcome.seconds = time.monotonic() - begin
         if outcome.perdure is not None:
@@ -192,13 +236,21 @@ class Run:
         for name in ("reference", "perdure"):
             file = getattr(self.options, f"save_{name}")
             if file:
-                ordered = sorted(self.outcomes, key=lambda outcome: (outcome.program.group, outcome.program.name))
+                ordered = sorted(self.worth_saving(), key=lambda outcome: (outcome.program.group, outcome.program.name))
                 saved = {f"{o.program.group}/{o.program.name}": getattr(o, name) for o in ordered}
                 Path(file).write_text(json.dumps(saved, indent=1, ensure_ascii=False) + "\n")
+
+    def worth_saving(self) -> list[Outcome]:
+        """Between two references: what both agree on. Otherwise whatever did not fail by itself."""
+        if self.options.save_reference and self.options.only_agreed:
+            return [outcome for outcome in self.outcomes if outcome.passed]
+        return [outcome for outcome in self.outcomes if CRASH not in outcome.reference]
 
     def summary(self, programs: list[registry.Program], took_s: float) -> int:
         failed = sorted({outcome.program.name for outcome in self.outcomes if not outcome.passed})
         passed = sum(outcome.passed for outcome in self.outcomes)
+        for death in self.deaths:
+            print(death)
         if self.again:
             print("passed only when tried again: " + " ".join(sorted(self.again)))
         if failed:
@@ -208,7 +260,7 @@ class Run:
                 print(f"differences.toml: no longer needed: {entry}")
         print(f"{took_s:.0f} s")
         print(f"{passed} passed, {len(self.outcomes) - passed} failed")
-        return 1 if failed or not self.outcomes else 0
+        return 1 if failed or self.deaths or not self.outcomes else 0
 
 
 def main() -> int:
@@ -222,4 +274,9 @@ def main() -> int:
     logging.disable(logging.CRITICAL)
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
     os.environ["RUST_BACKTRACE"] = "0"
-    return asyncio.run(Run(options).main(programs))
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    code = loop.run_until_complete(Run(options).main(programs))
+    sys.stdout.flush()
+    # Not a clean end: programs that hang in an SDK worker's shutdown would keep the process alive.
+    os._exit(code)

@@ -18,12 +18,12 @@ async def timer_fires(t: Session):
 async def timers_due_together_fire_in_order(t: Session):
     """All are due while the task that started them is being followed by a running one."""
     await t.start()
-    await t.step(timer("c", 0.3), timer("a", 0.1), timer("b", 0.2), force_create_new_workflow_task=True)
+    await t.step(timer("c", 2.2), timer("a", 2), timer("b", 2.1), force_create_new_workflow_task=True)
     task = await t.poll()
     await t.signal("wait until they are due")
     watch = t.id("watch")
     await t.start(watch, task_queue={"name": t.id("tq2")})
-    await t.complete(await t.poll(t.id("tq2")), timer("later", 1))
+    await t.complete(await t.poll(t.id("tq2")), timer("later", 3))
     await t.event("TIMER_FIRED", watch)
     await t.complete(task, marker("m"))
     await t.history()
@@ -43,11 +43,11 @@ async def timer_canceled(t: Session):
 async def timer_canceled_after_it_fired_in_the_buffer(t: Session):
     """CancelTimer takes the fired event out of the buffer again."""
     await t.start()
-    await t.step(timer("t", 0.1), force_create_new_workflow_task=True)
+    await t.step(timer("t", 2), force_create_new_workflow_task=True)
     task = await t.poll()
     watch = t.id("watch")
     await t.start(watch, task_queue={"name": t.id("tq2")})
-    await t.complete(await t.poll(t.id("tq2")), timer("later", 1))
+    await t.complete(await t.poll(t.id("tq2")), timer("later", 3))
     await t.event("TIMER_FIRED", watch)
     await t.error("completion", t.complete(task, cancel_timer("t"), complete("closed despite the timer")))
     await t.history()
@@ -56,11 +56,11 @@ async def timer_canceled_after_it_fired_in_the_buffer(t: Session):
 @program
 async def timer_fired_in_the_buffer_blocks_the_close(t: Session):
     await t.start()
-    await t.step(timer("t", 0.1), force_create_new_workflow_task=True)
+    await t.step(timer("t", 2), force_create_new_workflow_task=True)
     task = await t.poll()
     watch = t.id("watch")
     await t.start(watch, task_queue={"name": t.id("tq2")})
-    await t.complete(await t.poll(t.id("tq2")), timer("later", 1))
+    await t.complete(await t.poll(t.id("tq2")), timer("later", 3))
     await t.event("TIMER_FIRED", watch)
     await t.error("completion", t.complete(task, complete()))
     await t.step(complete())
@@ -79,12 +79,12 @@ async def timer_of_a_thousand_years(t: Session):
 async def timer_ends_with_the_workflow(t: Session):
     """Timers and activities of a closed workflow leave no events."""
     await t.start()
-    await t.step(timer("t", 0.5), activity("a", t.id("nobody"), schedule_to_close_timeout=seconds(0.5)),
+    await t.step(timer("t", 2), activity("a", t.id("nobody"), schedule_to_close_timeout=seconds(2)),
                  force_create_new_workflow_task=True)
     await t.step(fail("closed"))
     watch = t.id("watch")
     await t.start(watch, task_queue={"name": t.id("tq2")})
-    await t.complete(await t.poll(t.id("tq2")), timer("later", 1))
+    await t.complete(await t.poll(t.id("tq2")), timer("later", 3))
     await t.event("TIMER_FIRED", watch)
     await t.history()
     await t.describe()

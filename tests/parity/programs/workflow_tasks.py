@@ -293,7 +293,7 @@ async def buffered_events_are_reordered(t: Session):
 @program
 async def timer_fires_while_task_runs(t: Session):
     await t.start()
-    await t.step(timer("t", 1))
+    await t.step(timer("t", 2))
     await t.signal()
     task = await t.poll()
     await t.signal("buffered with it")
@@ -303,7 +303,7 @@ async def timer_fires_while_task_runs(t: Session):
         return described.workflow_execution_info.history_length
 
     before = await due()
-    await asyncio.sleep(1.5)  # Nothing can be awaited: the fired timer is invisible while buffered.
+    await asyncio.sleep(3)  # Nothing can be awaited: the fired timer is invisible while buffered.
     t.value("nothing visible", await due() == before)
     await t.complete(task, marker("m"))
     await t.history()
