@@ -196,6 +196,8 @@ static pd_status_t executions_row(void *ctx, pd_bytes_t key, pd_bytes_t value, p
         pdi_run_peeked(run);
     }
     pdi_workflow_release(dump->store, workflow);
+    if (status == PD_NOT_FOUND)
+        return pdi_row_corrupt(PDI_TABLE_EXECUTIONS, key, "found by iterating only", error);
     return status;
 }
 

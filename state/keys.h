@@ -6,7 +6,8 @@
  *   table         key
  *   executions    run
  *   current runs  id (namespace), id (workflow)
- *   history       id (run), 8 bytes: first event ID of the batch
+ *   history       id (run), 8 bytes: first event ID of the batch, inverted: seeking an event finds
+ *                 the batch that it is in
  *   signals       id (run), 8 bytes: number of the chunk
  *   timers        8 bytes: deadline (sign bit flipped), run
  *   ready         run

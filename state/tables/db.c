@@ -15,6 +15,8 @@ enum {
     OPEN_FILES_MAX = 256,
     KEEP_LOG_FILES = 2,
     KEY_TEXT_SIZE = 256,
+    HASH_BUCKETS = 16 * 1024, /* of a write buffer that is a hash table */
+    HISTORY_NUMBER_SIZE = 8,
 };
 
 static const char *const table_names[PDI_TABLE_COUNT] = {
@@ -57,8 +59,7 @@ void pd_store_shared_free(pd_store_shared_t *shared)
 
 /* ---- opening ---- */
 
-/* Takes RocksDB's error text; PD_OK when there is none. */
-static pd_status_t take_error(char *text, const char *doing, pd_error_t *error)
+pd_status_t pdi_db_error(char *text, const char *doing, pd_error_t *error)
 {
     pd_status_t status = PD_IO;
 
@@ -89,7 +90,54 @@ static void make_directories(rocksdb_env_t *env, const char *path)
     pd_free(copy);
 }
 
-static rocksdb_options_t *options_new(const pd_store_shared_t *shared)
+/* A history key without its number: the run. */
+static char *run_of_history_key(void *ctx, const char *key, size_t size, size_t *prefix_size)
+{
+    *prefix_size = size - HISTORY_NUMBER_SIZE;
+    return (char *)key;
+}
+
+static unsigned char is_history_key(void *ctx, const char *key, size_t size)
+{
+    return size >= HISTORY_NUMBER_SIZE;
+}
+
+static unsigned char is_in_range(void *ctx, const char *key, size_t size)
+{
+    return 0;
+}
+
+static const char *transform_name(void *ctx)
+{
+    return "perdure.history.run";
+}
+
+static void transform_free(void *ctx)
+{
+}
+
+/* Rows of most tables are looked for by their whole key only (in history: by run), and come in
+ * random order: a hash table costs a third of the default skip list on this thread; it is sorted
+ * when it is flushed to a file, on RocksDB's thread. Iterating over all rows (scan, dump) must ask
+ * for total order, and sorts a copy. */
+static void use_hash_table(rocksdb_options_t *options, pdi_table_t table)
+{
+    rocksdb_slicetransform_t *transform = rocksdb_slicetransform_create_noop();
+
+    if (table == PDI_TABLE_META || table == PDI_TABLE_NAMESPACES) {
+        rocksdb_slicetransform_destroy(transform);
+        return;
+    }
+    if (table == PDI_TABLE_HISTORY) {
+        rocksdb_slicetransform_destroy(transform);
+        transform = rocksdb_slicetransform_create(NULL, transform_free, run_of_history_key,
+                                                  is_history_key, is_in_range, transform_name);
+    }
+    rocksdb_options_set_prefix_extractor(options, transform);
+    rocksdb_options_set_hash_link_list_rep(options, HASH_BUCKETS);
+}
+
+static rocksdb_options_t *options_new(const pd_store_shared_t *shared, pdi_table_t for_table)
 {
     rocksdb_options_t *options = rocksdb_options_create();
     rocksdb_block_based_table_options_t *table = rocksdb_block_based_options_create();
@@ -107,8 +155,7 @@ static rocksdb_options_t *options_new(const pd_store_shared_t *shared)
     /* One writer: plain inserts are cheaper, and neighbouring keys cheaper still. */
     rocksdb_options_set_allow_concurrent_memtable_write(options, 0);
     rocksdb_options_set_enable_write_thread_adaptive_yield(options, 0);
-    rocksdb_options_set_memtable_prefix_bloom_size_ratio(options, 0.05);
-    rocksdb_options_set_memtable_whole_key_filtering(options, 1);
+    use_hash_table(options, for_table);
     rocksdb_options_set_compression(options, rocksdb_lz4_compression);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
     rocksdb_options_set_max_background_jobs(options, BACKGROUND_JOBS);
@@ -129,23 +176,27 @@ static rocksdb_options_t *options_new(const pd_store_shared_t *shared)
 
 pd_status_t pdi_db_open(pdi_db_t *db, const pd_store_options_t *options, pd_error_t *error)
 {
-    rocksdb_options_t *rocks_options = options_new(options->shared);
-    const rocksdb_options_t *family_options[PDI_TABLE_COUNT];
+    rocksdb_options_t *family_options[PDI_TABLE_COUNT];
     char *text = NULL;
     pd_status_t status;
 
     for (int i = 0; i < PDI_TABLE_COUNT; i++)
-        family_options[i] = rocks_options;
+        family_options[i] = options_new(options->shared, (pdi_table_t)i);
     make_directories(options->shared->env, options->path);
-    db->rocks = rocksdb_open_column_families(rocks_options, options->path, PDI_TABLE_COUNT,
-                                             table_names, family_options, db->families, &text);
-    rocksdb_options_destroy(rocks_options);
-    status = take_error(text, options->path, error);
+    db->rocks = rocksdb_open_column_families(
+        family_options[PDI_TABLE_META], options->path, PDI_TABLE_COUNT, table_names,
+        (const rocksdb_options_t *const *)family_options, db->families, &text);
+    for (int i = 0; i < PDI_TABLE_COUNT; i++)
+        rocksdb_options_destroy(family_options[i]);
+    status = pdi_db_error(text, options->path, error);
     if (status != PD_OK) {
         db->rocks = NULL;
         return status;
     }
     db->read = rocksdb_readoptions_create();
+    db->read_all = rocksdb_readoptions_create();
+    rocksdb_readoptions_set_total_order_seek(db->read_all, 1);
+    rocksdb_readoptions_set_fill_cache(db->read_all, 0);
     db->write = rocksdb_writeoptions_create();
     rocksdb_writeoptions_disable_WAL(db->write, 1);
     db->batch = rocksdb_writebatch_create();
@@ -159,6 +210,7 @@ void pdi_db_close(pdi_db_t *db)
     rocksdb_writebatch_destroy(db->batch);
     rocksdb_writeoptions_destroy(db->write);
     rocksdb_readoptions_destroy(db->read);
+    rocksdb_readoptions_destroy(db->read_all);
     for (int i = 0; i < PDI_TABLE_COUNT; i++)
         rocksdb_column_family_handle_destroy(db->families[i]);
     rocksdb_close(db->rocks);
@@ -175,7 +227,7 @@ pd_status_t pdi_db_get(pdi_db_t *db, pdi_table_t table, const pdi_key_t *key,
 
     *value = rocksdb_get_pinned_cf(db->rocks, db->read, db->families[table],
                                    (const char *)key->data, key->size, &text);
-    PD_TRY(take_error(text, "reading", error));
+    PD_TRY(pdi_db_error(text, "reading", error));
     if (*value) {
         bytes->data = (const uint8_t *)rocksdb_pinnableslice_value(*value, &size);
         bytes->size = size;
@@ -199,7 +251,7 @@ pd_status_t pdi_batch_write(pdi_db_t *db, pd_error_t *error)
     char *text = NULL;
 
     rocksdb_write(db->rocks, db->write, db->batch, &text);
-    PD_TRY(take_error(text, "writing", error));
+    PD_TRY(pdi_db_error(text, "writing", error));
     rocksdb_writebatch_clear(db->batch);
     return PD_OK;
 }
@@ -207,7 +259,8 @@ pd_status_t pdi_batch_write(pdi_db_t *db, pd_error_t *error)
 pd_status_t pdi_db_each(pdi_db_t *db, pdi_table_t table, pdi_row_fn each, void *ctx,
                         pd_error_t *error)
 {
-    rocksdb_iterator_t *iter = rocksdb_create_iterator_cf(db->rocks, db->read, db->families[table]);
+    rocksdb_iterator_t *iter =
+        rocksdb_create_iterator_cf(db->rocks, db->read_all, db->families[table]);
     pd_status_t status = PD_OK;
     char *text = NULL;
 
@@ -221,7 +274,7 @@ pd_status_t pdi_db_each(pdi_db_t *db, pdi_table_t table, pdi_row_fn each, void *
     }
     if (status == PD_OK) {
         rocksdb_iter_get_error(iter, &text);
-        status = take_error(text, "reading", error);
+        status = pdi_db_error(text, "reading", error);
     }
     rocksdb_iter_destroy(iter);
     return status;

@@ -13,7 +13,7 @@ static void batch_key(const pdi_run_t *run, int64_t first_event_id, pdi_key_t *k
 {
     pdi_key_clear(key);
     pdi_key_put_id(key, run->exec.row->run_id);
-    pdi_key_put_u64(key, (uint64_t)first_event_id);
+    pdi_key_put_u64(key, ~(uint64_t)first_event_id);
 }
 
 static void put_batch(pd_store_t *store, pdi_run_t *run, int64_t first_event_id, pd_bytes_t events)
@@ -62,8 +62,8 @@ void pdi_history_delete(pd_store_t *store, pdi_run_t *run)
     if (flushed->batch_count > PDI_BATCH_IDS_MAX) {
         pdi_db_t *db = &store->db;
 
-        batch_key(run, 0, &store->key);
-        batch_key(run, INT64_MAX, &store->value);
+        batch_key(run, INT64_MAX, &store->key);
+        batch_key(run, 0, &store->value); /* no event has ID 0 */
         rocksdb_writebatch_delete_range_cf(db->batch, db->families[PDI_TABLE_HISTORY],
                                            (const char *)store->key.data, store->key.size,
                                            (const char *)store->value.data, store->value.size);
@@ -122,67 +122,85 @@ static bool take_events(pdi_history_reader_t *reader, pdi_event_cursor_t *cursor
     return more && *status == PD_OK;
 }
 
-/* Is the row at the iterator a batch of the run? */
-static bool batch_at(rocksdb_iterator_t *iter, const pdi_key_t *prefix, int64_t *first_event_id)
+/* First event ID of the batch that the event is in, from RocksDB's index. */
+static pd_status_t seek_batch(pd_store_t *store, const pdi_run_t *run, int64_t event_id,
+                              int64_t *first_event_id, pd_error_t *error)
 {
-    size_t size;
-    const char *key;
-    pd_bytes_t rest;
-    uint64_t id;
+    pdi_db_t *db = &store->db;
+    rocksdb_iterator_t *iter =
+        rocksdb_create_iterator_cf(db->rocks, db->read, db->families[PDI_TABLE_HISTORY]);
+    char *text = NULL;
+    pd_status_t status;
 
-    if (!rocksdb_iter_valid(iter))
-        return false;
-    key = rocksdb_iter_key(iter, &size);
-    if (size != prefix->size + 8 || memcmp(key, prefix->data, prefix->size) != 0)
-        return false;
-    rest = pd_bytes(key + prefix->size, 8);
-    if (!pdi_key_get_u64(&rest, &id))
-        return false;
-    *first_event_id = (int64_t)id;
-    return true;
+    batch_key(run, event_id, &store->key);
+    rocksdb_iter_seek(iter, (const char *)store->key.data, store->key.size);
+    rocksdb_iter_get_error(iter, &text);
+    status = pdi_db_error(text, "reading history", error);
+    *first_event_id = 0;
+    if (status == PD_OK && rocksdb_iter_valid(iter)) {
+        size_t size, run_size = store->key.size - 8;
+        const char *key = rocksdb_iter_key(iter, &size);
+        pd_bytes_t number = pd_bytes(key + run_size, 8);
+        uint64_t inverted;
+
+        if (size == store->key.size && memcmp(key, store->key.data, run_size) == 0 &&
+            pdi_key_get_u64(&number, &inverted))
+            *first_event_id = (int64_t)~inverted;
+    }
+    rocksdb_iter_destroy(iter);
+    return status;
 }
 
-static pd_status_t iterator_status(rocksdb_iterator_t *iter, pd_error_t *error)
+/* 0 when there is none. */
+static pd_status_t find_batch(pd_store_t *store, const pdi_run_t *run, int64_t event_id,
+                              int64_t *first_event_id, pd_error_t *error)
 {
-    char *text = NULL;
+    const pdi_flushed_t *flushed = &run->flushed;
+    uint32_t known = flushed->batch_count;
 
-    rocksdb_iter_get_error(iter, &text);
-    if (!text)
-        return PD_OK;
-    pd_error_set(error, PD_IO, "reading history: %s", text);
-    rocksdb_free(text);
-    return PD_IO;
+    if (known > PDI_BATCH_IDS_MAX)
+        known = PDI_BATCH_IDS_MAX;
+    *first_event_id = 0;
+    for (uint32_t i = 0; i < known && flushed->batch_first_event_ids[i] <= event_id; i++)
+        *first_event_id = flushed->batch_first_event_ids[i];
+    /* Behind the ones remembered, unless it is in one of the earlier ones. */
+    if (flushed->batch_count > PDI_BATCH_IDS_MAX &&
+        *first_event_id == flushed->batch_first_event_ids[PDI_BATCH_IDS_MAX - 1])
+        return seek_batch(store, run, event_id, first_event_id, error);
+    return PD_OK;
+}
+
+/* One batch; *next_event_id is the first event behind it. */
+static pd_status_t read_batch(pd_store_t *store, const pdi_run_t *run, int64_t first_event_id,
+                              pdi_history_reader_t *reader, bool *enough, int64_t *next_event_id,
+                              pd_error_t *error)
+{
+    pdi_event_cursor_t cursor = {.event_id = first_event_id};
+    rocksdb_pinnableslice_t *value;
+    pd_status_t status;
+
+    batch_key(run, first_event_id, &store->key);
+    PD_TRY(pdi_db_get(&store->db, PDI_TABLE_HISTORY, &store->key, &value, &cursor.rest, error));
+    if (!value)
+        return PD_CORRUPT;
+    *enough = !take_events(reader, &cursor, &status);
+    *next_event_id = cursor.event_id;
+    rocksdb_pinnableslice_destroy(value);
+    return status;
 }
 
 /* Events before the tail. Sets *enough when no more are wanted. */
 static pd_status_t read_batches(pd_store_t *store, const pdi_run_t *run,
                                 pdi_history_reader_t *reader, bool *enough, pd_error_t *error)
 {
-    pdi_db_t *db = &store->db;
-    rocksdb_iterator_t *iter =
-        rocksdb_create_iterator_cf(db->rocks, db->read, db->families[PDI_TABLE_HISTORY]);
-    pd_status_t status = PD_OK;
-    int64_t first_event_id;
+    int64_t first_event_id = 0;
+    pd_status_t status = find_batch(store, run, reader->next_event_id, &first_event_id, error);
 
-    batch_key(run, reader->next_event_id, &store->key);
-    pdi_key_clear(&store->value);
-    pdi_key_put_id(&store->value, run->exec.row->run_id);
-    rocksdb_iter_seek_for_prev(iter, (const char *)store->key.data, store->key.size);
-    while (status == PD_OK && !*enough && reader->next_event_id < run->tail_first_event_id &&
-           batch_at(iter, &store->value, &first_event_id)) {
-        pdi_event_cursor_t cursor = {.event_id = first_event_id};
-
-        cursor.rest.data = (const uint8_t *)rocksdb_iter_value(iter, &cursor.rest.size);
-        *enough = !take_events(reader, &cursor, &status);
-        rocksdb_iter_next(iter);
-    }
-    if (status == PD_OK)
-        status = iterator_status(iter, error);
-    rocksdb_iter_destroy(iter);
-    if (status == PD_OK && !*enough && reader->next_event_id < run->tail_first_event_id)
-        status = PD_CORRUPT;
+    while (status == PD_OK && !*enough && reader->next_event_id < run->tail_first_event_id)
+        status = read_batch(store, run, first_event_id, reader, enough, &first_event_id, error);
     if (status == PD_CORRUPT)
-        pdi_row_corrupt(PDI_TABLE_HISTORY, pdi_key_bytes(&store->key), "events are missing", error);
+        pdi_row_corrupt(PDI_TABLE_HISTORY, pdi_key_bytes(&store->key),
+                        "events are missing or malformed", error);
     return status;
 }
 

@@ -29,6 +29,7 @@ typedef struct pdi_db {
     rocksdb_t *rocks;
     rocksdb_column_family_handle_t *families[PDI_TABLE_COUNT];
     rocksdb_readoptions_t *read;
+    rocksdb_readoptions_t *read_all; /* for iterating over a table */
     rocksdb_writeoptions_t *write;
     rocksdb_writebatch_t *batch; /* the held one, while there is one */
 } pdi_db_t;
@@ -39,6 +40,8 @@ const char *pdi_table_name(pdi_table_t table);
 pd_status_t pdi_db_open(pdi_db_t *db, const pd_store_options_t *options,
                         pd_error_t *error) PD_MUST_USE;
 void pdi_db_close(pdi_db_t *db);
+/* Takes RocksDB's error text; PD_OK when there is none. */
+pd_status_t pdi_db_error(char *text, const char *doing, pd_error_t *error) PD_MUST_USE;
 /* *value is NULL when there is no such row; else destroy it after use. PD_IO. */
 pd_status_t pdi_db_get(pdi_db_t *db, pdi_table_t table, const pdi_key_t *key,
                        rocksdb_pinnableslice_t **value, pd_bytes_t *bytes,
