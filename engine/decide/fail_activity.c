@@ -1,4 +1,5 @@
-/* A worker, or anybody who knows the activity's ID, says that an attempt failed. */
+/* A worker, or anybody who knows the activity's ID, says that an attempt failed. Which kinds of
+ * failure clients may send is the frontend's matter; it sends others in their name. */
 #include "engine/decide/activity_close.h"
 #include "engine/decide/heartbeat.h"
 #include "engine/decide/workflow_task.h"
@@ -9,10 +10,6 @@
 
 typedef Temporal__Api__Workflowservice__V1__RespondActivityTaskFailedRequest pd_request_t;
 typedef Temporal__Api__Workflowservice__V1__RespondActivityTaskFailedResponse pd_response_t;
-
-#define IS_APPLICATION(failure)                                                                    \
-    ((failure)->failure_info_case ==                                                               \
-     TEMPORAL__API__FAILURE__V1__FAILURE__FAILURE_INFO_APPLICATION_FAILURE_INFO)
 
 /* What was too large to keep is told to the worker, too. */
 static void report(pd_response_t *response, pd_failure_t *failure, pd_arena_t *arena)
@@ -38,9 +35,6 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
     const pd_request_t *request = command->request;
     pd_arena_t *arena = decision->arena;
     const pd_rpc_error_t *error = NULL;
-    bool by_id = command->token->scheduled_event_id == 0;
-    if (!by_id && request->failure && !IS_APPLICATION(request->failure))
-        return pd_rpc_invalid_argument(arena, "Failure must have ApplicationFailureInfo.");
     pd_pending_activity_t *activity = pd_activity_find(decision, command, false, &error);
     if (!activity)
         return error;
