@@ -15,15 +15,14 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
 
     if (!draft->running)
         return pd_rpc_not_found(decision->arena, "workflow execution already completed");
-    /* Repeated failures are dropped: the task times out, which slows the worker down. */
-    if (!pd_task_token_is_of_workflow_task(command->token, draft) || draft->task.attempt > 1)
+    if (!pd_task_token_is_of_workflow_task(command->token, draft))
         return pd_rpc_not_found(decision->arena, "Workflow task not found.");
     decision->response = PD_PB_NEW(
         decision->arena, Temporal__Api__Workflowservice__V1__RespondWorkflowTaskFailedResponse,
         temporal__api__workflowservice__v1__respond_workflow_task_failed_response);
     if (request->cause == PD_WFT_CAUSE(GRPC_MESSAGE_TOO_LARGE)) {
         pd_close_terminate(draft, pd_workflow_task_cause_name(decision->arena, request->cause),
-                           NULL, request->identity, NULL);
+                           NULL, "history-service", NULL);
         return NULL;
     }
     attempt = pd_workflow_task_fail(draft, &(pd_workflow_task_failure_t){

@@ -31,6 +31,9 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
     event->links = request->links;
     event->n_links = request->n_links;
     draft->cancel_requested = true;
+    /* Unlike a signal, this does not wait for the first task's backoff. */
+    if (!draft->task.exists)
+        pd_draft_schedule_task(draft, 1);
     pd_draft_wake(draft);
     return NULL;
 }

@@ -68,6 +68,7 @@ static void attach(pd_decision_t *decision, const pd_start_request_t *request)
     pd_history_event_t *event =
         pd_draft_outside_event(draft, PD_EVENT(WORKFLOW_EXECUTION_OPTIONS_UPDATED));
 
+    event->worker_may_ignore = true;
     attributes = event->workflow_execution_options_updated_event_attributes;
     if (options->attach_request_id) {
         Perdure__V1__RequestAttached *attached =

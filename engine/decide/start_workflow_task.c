@@ -8,28 +8,21 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
 {
     pd_draft_t *draft = pd_draft_of(decision);
     const pd_poll_t *poll = command->poll;
-    const Perdure__V1__WorkflowTaskRow *row = decision->exec->row->workflow_task;
 
     if (!draft->running)
         return pd_rpc_not_found(decision->arena, "workflow execution already completed");
     if (!draft->task.exists || draft->task.scheduled_event_id != command->scheduled_event_id ||
         (command->attempt && draft->task.attempt != command->attempt))
         return pd_rpc_not_found(decision->arena, "Workflow task not found.");
-    decision->hand_out_workflow_task = true;
-    decision->hand_out_run_id = draft->run_id;
-    if (draft->task.started) {
-        /* The same poll again: the same task again. */
-        if (!pd_pb_empty(poll->request_id) &&
-            strcmp(pd_pb_str(row->request_id), poll->request_id) == 0)
-            return NULL;
-        decision->hand_out_workflow_task = false;
+    if (draft->task.started)
         return pd_rpc_not_found(decision->arena, "Workflow task already started.");
-    }
     /* The task went to the normal queue because nobody polls the sticky one any more: the worker
      * needs the whole history. */
     if (draft->sticky && strcmp(draft->sticky_task_queue, poll->task_queue) != 0)
         pd_draft_clear_sticky(draft);
     pd_draft_start_task(draft, poll->request_id, poll->identity);
+    decision->hand_out_workflow_task = true;
+    decision->hand_out_run_id = draft->run_id;
     return NULL;
 }
 

@@ -121,6 +121,9 @@ static const Perdure__V1__WorkflowTaskRow *transient_of(const pd_decision_t *dec
         return NULL;
     if (token->through_event_id > 0)
         return token->transient_scheduled_event_id == task->scheduled_event_id ? task : NULL;
+    /* Something was written in its place: it becomes a real task when it is started. */
+    if (task->scheduled_event_id != decision->exec->row->next_event_id)
+        return NULL;
     return wants_transient(command) ? task : NULL;
 }
 
