@@ -16,9 +16,9 @@
 enum {
     META_VERSION = 1,
     META_SIZE = 1 + 4 * PD_LOG_TOPIC_COUNT,
-    WRITE_BUFFER_SIZE = 64 * 1024 * 1024,
+    WRITE_BUFFER_SIZE = 32 * 1024 * 1024,
     GATHER_MAX_NS = 500 * 1000,
-    READAHEAD_SIZE = 2 * 1024 * 1024,
+    READAHEAD_SIZE = 512 * 1024,
     INFO_LOG_LEVEL_HEADER = 5, /* rocksdb::HEADER_LEVEL */
 };
 
@@ -54,7 +54,7 @@ static rocksdb_options_t *make_options(bool create)
     rocksdb_options_set_allow_concurrent_memtable_write(options, 0);
     rocksdb_options_set_enable_write_thread_adaptive_yield(options, 0);
     rocksdb_options_set_write_buffer_size(options, WRITE_BUFFER_SIZE);
-    rocksdb_options_set_max_write_buffer_number(options, 4);
+    rocksdb_options_set_max_write_buffer_number(options, 3);
     rocksdb_options_set_compression(options, rocksdb_no_compression);
     /* Nothing is ever overwritten: merging files saves nothing but file handles and seeks. */
     rocksdb_options_set_compaction_style(options, rocksdb_universal_compaction);

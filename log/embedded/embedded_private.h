@@ -54,7 +54,9 @@ struct pdi_reader {
     int64_t from_offset; /* resolved */
     pd_log_record_t *records;
     uint32_t record_capacity;
-    pd_arena_t arena; /* the entries that the records borrow */
+    pd_arena_t arena;             /* the entries that the records borrow */
+    rocksdb_iterator_t *iterator; /* kept from one read to the next that continues it, or NULL */
+    int64_t iterator_offset;      /* what it stands on */
     /* Under db->read_mutex. */
     pdi_reader_t *next; /* in the queue or among the waiting */
     bool waiting;

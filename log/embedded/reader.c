@@ -69,6 +69,8 @@ static void finish(pdi_reader_t *reader)
     pd_loop_t *loop = reader->base.loop;
     pd_mail_t *closed = reader->closed;
 
+    if (reader->iterator)
+        rocksdb_iter_destroy(reader->iterator);
     pd_arena_deinit(&reader->arena);
     pd_free(reader->records);
     pd_free(reader);
@@ -153,11 +155,11 @@ static void add_record(pdi_reader_t *reader, pd_log_read_t *read, const pd_log_r
     reader->records[read->count++] = *record;
 }
 
-/* Adds the records of the entry under the iterator, from next_offset on. PD_CORRUPT also when the
- * entry does not continue where the previous one ended. */
-static pd_status_t read_entry(pdi_reader_t *reader, pd_log_read_t *read, rocksdb_iterator_t *it,
-                              size_t *size_left)
+/* Adds the records of the entry under the iterator, from next_offset on, and moves on when that was
+ * all of it. PD_CORRUPT also when the entry does not continue where the previous one ended. */
+static pd_status_t read_entry(pdi_reader_t *reader, pd_log_read_t *read, size_t *size_left)
 {
+    rocksdb_iterator_t *it = reader->iterator;
     size_t key_size, entry_size;
     const char *key_bytes = rocksdb_iter_key(it, &key_size);
     const char *entry = rocksdb_iter_value(it, &entry_size);
@@ -186,7 +188,27 @@ static pd_status_t read_entry(pdi_reader_t *reader, pd_log_read_t *read, rocksdb
         stop = size >= *size_left;
         *size_left = stop ? 0 : *size_left - size;
     }
+    if (read->next_offset == key.first_offset + count)
+        rocksdb_iter_next(it);
     return PD_OK;
+}
+
+static void drop_iterator(pdi_reader_t *reader)
+{
+    if (reader->iterator)
+        rocksdb_iter_destroy(reader->iterator);
+    reader->iterator = NULL;
+}
+
+static void seek(pdi_db_t *db, pdi_reader_t *reader, int64_t offset)
+{
+    pdi_key_t key = {reader->base.topic, reader->base.partition, offset};
+    uint8_t key_bytes[PDI_KEY_SIZE];
+
+    drop_iterator(reader);
+    reader->iterator = rocksdb_create_iterator(db->rocks, db->read_options);
+    pdi_key_encode(&key, key_bytes);
+    rocksdb_iter_seek_for_prev(reader->iterator, (const char *)key_bytes, sizeof(key_bytes));
 }
 
 static void fail_read(pdi_db_t *db, pdi_reader_t *reader, pd_log_read_t *read, pd_status_t status,
@@ -201,32 +223,35 @@ static void fail_read(pdi_db_t *db, pdi_reader_t *reader, pd_log_read_t *read, p
     read->next_offset = reader->from_offset;
 }
 
+/* An iterator sees what was there when it was made: one that is kept from an earlier read may end
+ * too soon, so only what a new one does not find is damage. */
 static void scan(pdi_db_t *db, pdi_reader_t *reader, pd_log_read_t *read)
 {
-    pdi_key_t key = {reader->base.topic, reader->base.partition, reader->from_offset};
     size_t size_left = read->size_max ? read->size_max : READ_SIZE_DEFAULT;
-    uint8_t key_bytes[PDI_KEY_SIZE];
-    rocksdb_iterator_t *it = rocksdb_create_iterator(db->rocks, db->read_options);
+    bool fresh = !reader->iterator || reader->iterator_offset != reader->from_offset;
     pd_status_t status = PD_OK;
     pd_error_t error = {.text = "the stored records are not contiguous or malformed"};
     char *text = NULL;
 
-    pdi_key_encode(&key, key_bytes);
-    rocksdb_iter_seek_for_prev(it, (const char *)key_bytes, sizeof(key_bytes));
+    if (fresh)
+        seek(db, reader, reader->from_offset);
     while (status == PD_OK && size_left > 0 && read->next_offset < read->end_offset) {
-        if (!rocksdb_iter_valid(it)) {
-            status = PD_CORRUPT;
-            break;
+        status = rocksdb_iter_valid(reader->iterator) ? read_entry(reader, read, &size_left)
+                                                      : PD_CORRUPT;
+        if (status != PD_OK && !fresh) {
+            fresh = true;
+            status = PD_OK;
+            seek(db, reader, read->next_offset);
         }
-        status = read_entry(reader, read, it, &size_left);
-        rocksdb_iter_next(it);
     }
-    rocksdb_iter_get_error(it, &text);
+    rocksdb_iter_get_error(reader->iterator, &text);
     if (text)
         status = pdi_rocks_error(&error, "cannot read log", db->directory, text);
-    rocksdb_iter_destroy(it);
     if (status != PD_OK)
         fail_read(db, reader, read, status, error.text);
+    reader->iterator_offset = read->next_offset;
+    if (status != PD_OK || read->next_offset >= read->end_offset)
+        drop_iterator(reader); /* it keeps files and buffers alive */
     read->records = reader->records;
 }
 
