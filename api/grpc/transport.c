@@ -285,7 +285,7 @@ static void flush(pd_grpc_transport_t *self)
         return;
     }
     if (self->ops->is_done(self->ctx)) {
-        self->close_reason = self->close_reason ? self->close_reason : "done";
+        self->close_reason = self->close_reason ? self->close_reason : "HTTP/2 session ended";
         finish(self);
         return;
     }
