@@ -203,6 +203,8 @@ pd_activity_retry(pd_draft_t *draft, pd_pending_activity_t *activity, pd_failure
     scheduled->not_before_ns = pd_ns_add(draft->decision->now_ns, delay_ns);
     scheduled->last_failure = kept_failure(failure, arena);
     scheduled->last_worker_identity = row->identity;
+    if (!failure || failure->failure_info_case != FAILURE_INFO(TIMEOUT_FAILURE_INFO))
+        scheduled->answered_time_ns = draft->decision->now_ns;
     Perdure__V1__Event *event = pd_draft_internal(draft);
     event->kind_case = PERDURE__V1__EVENT__KIND_ACTIVITY_RETRY_SCHEDULED;
     event->activity_retry_scheduled = scheduled;

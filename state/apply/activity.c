@@ -112,7 +112,8 @@ PDI_EVENT_APPLIER(activity_retry_scheduled)
     activity->attempt = retry->attempt;
     activity->attempt_scheduled_time_ns = retry->not_before_ns;
     activity->started_time_ns = 0;
-    activity->last_attempt_complete_time_ns = apply->time_ns;
+    if (retry->answered_time_ns)
+        activity->last_attempt_complete_time_ns = retry->answered_time_ns;
     pdi_string_set(&activity->request_id, NULL);
     pdi_string_set(&activity->last_worker_identity, retry->last_worker_identity);
     pdi_message_free(activity->last_failure);

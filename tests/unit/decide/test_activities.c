@@ -185,6 +185,7 @@ static void retried_until_exhausted(void **state)
     assert_int_equal(only_row()->attempt, 2);
     assert_int_equal(only_row()->attempt_scheduled_time_ns, fixture->now_ns + S);
     assert_string_equal(only_row()->last_failure->message, "one");
+    assert_int_equal(only_row()->last_attempt_complete_time_ns, fixture->now_ns);
     assert_null(steps_start_activity(fixture, 5, 2, "r2")); /* too early */
     fixture->now_ns += S;
     const task_t *second = steps_start_activity(fixture, 5, 2, "r2");
@@ -255,6 +256,7 @@ static void heartbeats(void **state)
     steps_pass(fixture, 1);
     /* The attempt timed out; the next one gets the details. */
     assert_int_equal(only_row()->attempt, 2);
+    assert_int_equal(only_row()->last_attempt_complete_time_ns, 0); /* nobody answered */
     assert_string_equal(only_row()->last_failure->message, "activity Heartbeat timeout");
     assert_false(heartbeat(token, 3));
     assert_error(PD_RPC_NOT_FOUND, NOT_FOUND);
