@@ -2,6 +2,7 @@
 #include <perdure/v1/record.pb-c.h>
 
 #include "base/diag.h"
+#include "engine/decide/history_limit.h"
 #include "engine/partition/partition_private.h"
 
 enum { FREE_PENDING_COUNT_MAX = 1024, PENDING_COUNT_MAX = 20000 };
@@ -340,6 +341,8 @@ static void decide(pd_partition_t *partition, pd_command_t *command)
         pdi_query_start(partition, command);
         return;
     }
+    if (!command->poll)
+        pd_history_limit_enforce(decision);
     transition = pd_decision_transition(decision, command->kind->cause);
     if (transition) {
         Perdure__V1__Record record = PERDURE__V1__RECORD__INIT;

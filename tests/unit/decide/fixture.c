@@ -9,6 +9,7 @@
 #include "api/pb/time.h"
 #include "base/memory.h"
 #include "engine/decide/enum_name.h"
+#include "engine/decide/history_limit.h"
 #include "engine/decide/task_token.h"
 #include "tests/unit/decide/fixture.h"
 
@@ -120,6 +121,8 @@ const pd_rpc_error_t *pd_fixture_run(pd_fixture_t *fixture, pd_command_t *comman
     fixture->error = command->kind->decide(decision, command);
     if (fixture->error)
         return fixture->error;
+    if (!command->poll)
+        pd_history_limit_enforce(decision);
     fixture->error = decision->error;
     transition = pd_decision_transition(decision, command->kind->cause);
     if (transition) {

@@ -412,21 +412,40 @@ static void too_large(void **state)
                               TAKEN " WorkflowTaskFailed WorkflowExecutionTerminated");
 }
 
+static Temporal__Api__Command__V1__Command **markers_and_timers(pd_fixture_t *fixture, int count)
+{
+    Temporal__Api__Command__V1__Command **commands =
+        pd_arena_alloc(&fixture->arena, (size_t)count * sizeof(commands[0]));
+
+    for (int i = 0; i < count; i++)
+        commands[i] = i % 2 ? pd_fixture_cmd_marker(fixture, "m")
+                            : pd_fixture_cmd_timer(
+                                  fixture, pd_arena_printf(&fixture->arena, "t%d", i), S * 1000);
+    return commands;
+}
+
 static void many_commands(void **state)
+{
+    enum { COUNT = 50000 };
+    pd_fixture_t *fixture = *state;
+    const Perdure__V1__TaskToken *token = begin(fixture);
+
+    assert_null(pd_fixture_complete_with(
+        fixture, token, pd_fixture_completion(fixture, markers_and_timers(fixture, COUNT), COUNT)));
+    assert_int_equal(pd_fixture_current(fixture)->row->next_event_id, COUNT + 5);
+}
+
+static void too_many_commands(void **state)
 {
     enum { COUNT = 100000 };
     pd_fixture_t *fixture = *state;
     const Perdure__V1__TaskToken *token = begin(fixture);
-    Temporal__Api__Command__V1__Command **commands =
-        pd_arena_alloc(&fixture->arena, COUNT * sizeof(commands[0]));
 
-    for (int i = 0; i < COUNT; i++)
-        commands[i] = i % 2 ? pd_fixture_cmd_marker(fixture, "m")
-                            : pd_fixture_cmd_timer(
-                                  fixture, pd_arena_printf(&fixture->arena, "t%d", i), S * 1000);
-    assert_null(
-        pd_fixture_complete_with(fixture, token, pd_fixture_completion(fixture, commands, COUNT)));
-    assert_int_equal(pd_fixture_current(fixture)->row->next_event_id, COUNT + 5);
+    pd_fixture_complete_with(
+        fixture, token, pd_fixture_completion(fixture, markers_and_timers(fixture, COUNT), COUNT));
+    assert_error(fixture, PD_RPC_INVALID_ARGUMENT, "Workflow history count exceeds limit.");
+    pd_fixture_assert_history(fixture, pd_fixture_current(fixture),
+                              TAKEN " WorkflowTaskFailed WorkflowExecutionTerminated");
 }
 
 /* ---- how runs follow each other ---- */
@@ -564,6 +583,7 @@ int main(void)
         TEST(bad_command),
         TEST(too_large),
         TEST(many_commands),
+        TEST(too_many_commands),
         TEST(continue_as_new),
         TEST(workflow_retry),
         TEST(run_timeout),
