@@ -9,7 +9,7 @@
 
 /* ---- sizes in bytes ---- */
 enum {
-    /* Any ID or name: namespace, task queue, workflow, activity, timer, type, signal, identity … */
+    /* Any ID or name: namespace, task queue, workflow, activity, timer, type, signal, identity. */
     PD_ID_SIZE_MAX = 1000,
     PD_BUILD_ID_SIZE_MAX = 255,
     /* One payload or set of payloads of an event. */

@@ -1,8 +1,23 @@
 /* START_WORKFLOW_TASK: matching found a worker for the workflow task. */
+#define PROTOBUF_C__NO_DEPRECATED
 #include "base/assert.h"
 #include "engine/decide/draft.h"
 #include "engine/matching/matching.h"
 #include "engine/partition/partition.h"
+
+/* The version stamp of the worker, where the start is an event. */
+static void stamp(pd_draft_t *draft, const char *build_id)
+{
+    const Perdure__V1__Event *event = draft->events[draft->event_count - 1];
+    Temporal__Api__Common__V1__WorkerVersionStamp *version;
+
+    if (pd_pb_empty(build_id) || event->kind_case != PERDURE__V1__EVENT__KIND_HISTORY)
+        return;
+    version = PD_PB_NEW(draft->decision->arena, Temporal__Api__Common__V1__WorkerVersionStamp,
+                        temporal__api__common__v1__worker_version_stamp);
+    version->build_id = (char *)build_id;
+    event->history->workflow_task_started_event_attributes->worker_version = version;
+}
 
 static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *command)
 {
@@ -21,6 +36,7 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
     if (draft->sticky && strcmp(draft->sticky_task_queue, poll->task_queue) != 0)
         pd_draft_clear_sticky(draft);
     pd_draft_start_task(draft, poll->request_id, poll->identity);
+    stamp(draft, poll->build_id);
     decision->hand_out_workflow_task = true;
     decision->hand_out_run_id = draft->run_id;
     return NULL;

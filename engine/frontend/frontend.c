@@ -128,7 +128,7 @@ const pd_rpc_error_t *pdi_namespace_not_found(pd_arena_t *arena, const char *nam
 
 /* ---- before the handler ---- */
 
-/* A task token decides about the namespace; the one in the request may be missing or unknown. */
+/* A task token decides about the namespace; the request may leave it out. */
 static const pd_rpc_error_t *resolve_token(pdi_rpc_t *rpc)
 {
     const ProtobufCBinaryData *token =
@@ -172,14 +172,11 @@ static const pd_rpc_error_t *resolve_namespace(pdi_rpc_t *rpc)
     if (!name[0])
         return pd_rpc_invalid_argument(rpc->arena, "Namespace is empty.");
     ns = pd_namespaces_by_name(rpc->frontend->options.namespaces, name);
-    if (rpc->token) {
-        if (ns && ns != rpc->ns)
-            return pd_rpc_invalid_argument(
-                rpc->arena, "Operation requested with a token from a different namespace.");
-        return NULL;
-    }
     if (!ns)
         return pdi_namespace_not_found(rpc->arena, name);
+    if (rpc->token && ns != rpc->ns)
+        return pd_rpc_invalid_argument(
+            rpc->arena, "Operation requested with a token from a different namespace.");
     rpc->ns = ns;
     return NULL;
 }

@@ -20,7 +20,9 @@ static const pd_rpc_error_t *token_from_ids(pdi_rpc_t *rpc, char *workflow_id, c
         PD_PB_NEW(rpc->arena, Perdure__V1__TaskToken, perdure__v1__task_token);
 
     PDI_REFUSE_IF(!activity_id[0], rpc, "ActivityId is not set on request.");
-    PDI_REFUSE_IF(!workflow_id[0], rpc, "WorkflowId is not set on request.");
+    /* An activity without a workflow: there are none here. */
+    if (!workflow_id[0])
+        return pd_rpc_not_found(rpc->arena, "activity not found for ID: %s", activity_id);
     PDI_REFUSE_IF(run_id[0] && !pdi_is_uuid(run_id), rpc, "RunId is not valid UUID.");
     token->namespace_id = (char *)rpc->ns->id;
     token->workflow_id = workflow_id;

@@ -13,9 +13,10 @@ static int64_t poll_until_ns(const pdi_rpc_t *rpc)
     return last_ns < until_ns ? last_ns : until_ns;
 }
 
-static const pd_rpc_error_t *poll(pdi_rpc_t *rpc, pd_task_kind_t kind,
-                                  const Temporal__Api__Taskqueue__V1__TaskQueue *task_queue,
-                                  const char *identity, const char *worker_instance_key)
+static const pd_rpc_error_t *
+poll(pdi_rpc_t *rpc, pd_task_kind_t kind, const Temporal__Api__Taskqueue__V1__TaskQueue *task_queue,
+     const char *identity, const char *worker_instance_key,
+     const Temporal__Api__Common__V1__WorkerVersionCapabilities *version)
 {
     const pd_router_t *router = &rpc->frontend->options.router;
     pd_poll_t *poll = PD_ARENA_NEW(rpc->arena, pd_poll_t);
@@ -29,6 +30,7 @@ static const pd_rpc_error_t *poll(pdi_rpc_t *rpc, pd_task_kind_t kind,
     poll->normal_task_queue = sticky ? task_queue->normal_name : NULL;
     poll->identity = identity;
     poll->worker_instance_key = worker_instance_key;
+    poll->build_id = version ? version->build_id : "";
     poll->request_id = pdi_uuid(rpc);
     poll->until_ns = poll_until_ns(rpc);
     return pdi_taken(rpc, router->ops->poll(router->ctx, poll));
@@ -64,7 +66,7 @@ const pd_rpc_error_t *pdi_poll_workflow_task_queue(pdi_rpc_t *rpc)
         check_versioning(rpc, request->worker_version_capabilities, request->deployment_options));
     PDI_CHECK(pdi_check_task_queue(rpc, request->task_queue));
     return poll(rpc, PD_TASK_WORKFLOW, request->task_queue, request->identity,
-                request->worker_instance_key);
+                request->worker_instance_key, request->worker_version_capabilities);
 }
 
 const pd_rpc_error_t *pdi_poll_activity_task_queue(pdi_rpc_t *rpc)
@@ -76,5 +78,5 @@ const pd_rpc_error_t *pdi_poll_activity_task_queue(pdi_rpc_t *rpc)
     PDI_CHECK(
         check_versioning(rpc, request->worker_version_capabilities, request->deployment_options));
     return poll(rpc, PD_TASK_ACTIVITY, request->task_queue, request->identity,
-                request->worker_instance_key);
+                request->worker_instance_key, request->worker_version_capabilities);
 }

@@ -18,6 +18,7 @@ const pd_rpc_error_t *pdi_get_system_info(pdi_rpc_t *rpc)
     can->internal_error_differentiation = true;
     can->activity_failure_include_heartbeat = true;
     can->encoded_failure_attributes = true;
+    can->build_id_based_versioning = true; /* stamps are kept; versioning itself is refused */
     can->eager_workflow_start = true;
     can->sdk_metadata = true;
     can->upsert_memo = true;
@@ -29,10 +30,10 @@ const pd_rpc_error_t *pdi_get_system_info(pdi_rpc_t *rpc)
 const pd_rpc_error_t *pdi_get_cluster_info(pdi_rpc_t *rpc)
 {
     static const char *const clients[][2] = {
-        {"temporal-cli", "<2.0.0"},    {"temporal-go", "<2.0.0"},
-        {"temporal-java", "<2.0.0"},   {"temporal-php", "<2.0.0"},
-        {"temporal-server", "<2.0.0"}, {"temporal-typescript", "<2.0.0"},
-        {"temporal-ui", "<3.0.0"},
+        {"Nexus-go-sdk", "<2.0.0"},        {"temporal-cli", "<2.0.0"},
+        {"temporal-go", "<2.0.0"},         {"temporal-java", "<2.0.0"},
+        {"temporal-php", "<2.0.0"},        {"temporal-server", "<2.0.0"},
+        {"temporal-typescript", "<2.0.0"}, {"temporal-ui", "<3.0.0"},
     };
     const pd_frontend_options_t *options = &rpc->frontend->options;
     PD_WS(GetClusterInfoResponse) *response = pdi_new_response(rpc);

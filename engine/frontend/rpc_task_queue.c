@@ -1,5 +1,10 @@
 /* Task queues as matching sees them. */
+#define PROTOBUF_C__NO_DEPRECATED
 #include "engine/frontend/validate.h"
+
+#define MODE(NAME)                                                                                 \
+    TEMPORAL__API__ENUMS__V1__DESCRIBE_TASK_QUEUE_MODE__DESCRIBE_TASK_QUEUE_MODE_##NAME
+#define QUEUE_KIND(NAME) TEMPORAL__API__ENUMS__V1__TASK_QUEUE_KIND__TASK_QUEUE_KIND_##NAME
 
 const pd_rpc_error_t *pdi_describe_task_queue(pdi_rpc_t *rpc)
 {
@@ -7,6 +12,10 @@ const pd_rpc_error_t *pdi_describe_task_queue(pdi_rpc_t *rpc)
     const pd_router_t *router = &rpc->frontend->options.router;
 
     PDI_CHECK(pdi_check_task_queue(rpc, request->task_queue));
+    PDI_REFUSE_IF(
+        request->api_mode == MODE(ENHANCED) && request->task_queue->kind == QUEUE_KIND(STICKY), rpc,
+        "Enhanced DescribeTaskQueue is not valid for a sticky queue, use "
+        "api_mode=UNSPECIFIED or a normal queue.");
     return pdi_taken(rpc,
                      router->ops->describe_task_queue(router->ctx, rpc->call, rpc->ns, request));
 }

@@ -29,7 +29,8 @@ const pd_rpc_error_t *pdi_respond_query_task_completed(pdi_rpc_t *rpc)
     const PD_WS(RespondQueryTaskCompletedRequest) *request = rpc->request;
     const pd_router_t *router = &rpc->frontend->options.router;
 
-    PDI_REFUSE_IF(!rpc->token->query_id[0], rpc, "Invalid TaskToken.");
+    if (!rpc->token->query_id[0])
+        return pd_rpc_not_found(rpc->arena, "query task not found, or already expired");
     return pdi_taken(
         rpc, router->ops->answer_query(router->ctx, rpc->call, rpc->ns, rpc->token, request));
 }

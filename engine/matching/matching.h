@@ -32,6 +32,7 @@ struct pd_poll {
     const char *normal_task_queue; /* of a sticky queue: the normal one it belongs to; else NULL */
     const char *identity;
     const char *worker_instance_key;
+    const char *build_id;   /* of the worker's version stamp; "": none */
     const char *request_id; /* a UUID made by the frontend: makes starting idempotent */
     int64_t until_ns;       /* answered empty at this time */
     /* Of matching. */

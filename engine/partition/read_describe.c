@@ -1,13 +1,20 @@
 /* DescribeWorkflowExecution: what the run's row says, in the API's words. The answer is serialised
  * at once, since the row may change before it is sent. */
+#define PROTOBUF_C__NO_DEPRECATED
 #include "api/pb/time.h"
+#include "engine/decide/reset_points.h"
 #include "engine/partition/partition_private.h"
 
 #define WORKFLOW(Name) Temporal__Api__Workflow__V1__##Name
+#define COMPLETED_EVENT                                                                            \
+    TEMPORAL__API__HISTORY__V1__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_TASK_COMPLETED_EVENT_ATTRIBUTES
 #define ACTIVITY_STATE(NAME)                                                                       \
     TEMPORAL__API__ENUMS__V1__PENDING_ACTIVITY_STATE__PENDING_ACTIVITY_STATE_##NAME
 #define TASK_STATE(NAME)                                                                           \
     TEMPORAL__API__ENUMS__V1__PENDING_WORKFLOW_TASK_STATE__PENDING_WORKFLOW_TASK_STATE_##NAME
+
+/* What Temporal's server, being written in Go, tells for a time that is not set: the year 1. */
+#define NO_TIME_S INT64_C(-62135596800)
 
 typedef Temporal__Api__Workflowservice__V1__DescribeWorkflowExecutionResponse response_t;
 
@@ -84,8 +91,7 @@ static WORKFLOW(WorkflowExecutionInfo) *
     if (!info->search_attributes)
         info->search_attributes = PD_PB_NEW(arena, Temporal__Api__Common__V1__SearchAttributes,
                                             temporal__api__common__v1__search_attributes);
-    info->auto_reset_points =
-        PD_PB_NEW(arena, WORKFLOW(ResetPoints), temporal__api__workflow__v1__reset_points);
+
     info->task_queue = row->task_queue;
     info->state_transition_count = row->state_transition_count;
     info->history_size_bytes = row->history_size_bytes;
@@ -95,6 +101,19 @@ static WORKFLOW(WorkflowExecutionInfo) *
 }
 
 /* ---- activities ---- */
+
+/* Without the error types, which Temporal's server leaves out. */
+static Temporal__Api__Common__V1__RetryPolicy *
+retry_policy_of(pd_arena_t *arena, const Temporal__Api__Common__V1__RetryPolicy *policy)
+{
+    Temporal__Api__Common__V1__RetryPolicy *copy;
+
+    if (!policy)
+        return NULL;
+    copy = pd_arena_memdup(arena, policy, sizeof *policy);
+    copy->n_non_retryable_error_types = 0;
+    return copy;
+}
 
 static Temporal__Api__Activity__V1__ActivityOptions *
 options_of(pd_arena_t *arena, const Perdure__V1__ActivityRow *activity)
@@ -113,9 +132,15 @@ options_of(pd_arena_t *arena, const Perdure__V1__ActivityRow *activity)
         pd_pb_duration(arena, activity->schedule_to_start_timeout_ns);
     options->start_to_close_timeout = pd_pb_duration(arena, activity->start_to_close_timeout_ns);
     options->heartbeat_timeout = pd_pb_duration(arena, activity->heartbeat_timeout_ns);
-    options->retry_policy = activity->retry_policy;
+    options->retry_policy = retry_policy_of(arena, activity->retry_policy);
     options->priority = activity->priority;
     return options;
+}
+
+static bool timed_out(const Temporal__Api__Failure__V1__Failure *failure)
+{
+    return failure && failure->failure_info_case ==
+                          TEMPORAL__API__FAILURE__V1__FAILURE__FAILURE_INFO_TIMEOUT_FAILURE_INFO;
 }
 
 static void fill_attempt(const pd_decision_t *decision, const Perdure__V1__ActivityRow *activity,
@@ -133,8 +158,9 @@ static void fill_attempt(const pd_decision_t *decision, const Perdure__V1__Activ
     info->scheduled_time = pd_pb_timestamp(arena, scheduled_ns);
     info->last_started_time = pd_pb_timestamp_or_null(arena, activity->started_time_ns);
     info->last_worker_identity = started ? activity->identity : activity->last_worker_identity;
-    info->last_attempt_complete_time =
-        pd_pb_timestamp_or_null(arena, activity->last_attempt_complete_time_ns);
+    if (!timed_out(activity->last_failure)) /* only a worker completes an attempt */
+        info->last_attempt_complete_time =
+            pd_pb_timestamp_or_null(arena, activity->last_attempt_complete_time_ns);
     if (!started && activity->attempt > 1 && scheduled_ns > decision->now_ns) {
         info->next_attempt_schedule_time = pd_pb_timestamp(arena, scheduled_ns);
         info->current_retry_interval =
@@ -231,11 +257,119 @@ static WORKFLOW(WorkflowExecutionExtendedInfo) *
 
     extended->execution_expiration_time =
         pd_pb_timestamp_or_null(arena, row->execution_deadline_ns);
-    extended->run_expiration_time = pd_pb_timestamp_or_null(arena, row->run_deadline_ns);
+    extended->run_expiration_time = pd_pb_timestamp(arena, row->run_deadline_ns);
+    if (row->run_deadline_ns == 0)
+        extended->run_expiration_time->seconds = NO_TIME_S;
     extended->cancel_requested = row->cancel_requested;
     extended->original_start_time = pd_pb_timestamp(arena, row->start_time_ns);
     fill_request_ids(arena, row, extended);
     return extended;
+}
+
+/* ---- what the history knows ---- */
+
+/* The version stamp of the last completed workflow task. */
+static Temporal__Api__Common__V1__WorkerVersionStamp *last_stamp(const pd_decision_t *decision)
+{
+    int64_t event_id = decision->exec->row->last_workflow_task_completed_event_id;
+    pd_history_event_t *event = NULL;
+    pd_error_t error;
+
+    if (event_id == 0 || pd_store_history_event(decision->store, decision->exec, event_id,
+                                                decision->arena, &event, &error) != PD_OK)
+        return NULL;
+    if (!event || event->attributes_case != COMPLETED_EVENT)
+        return NULL;
+    return event->workflow_task_completed_event_attributes->worker_version;
+}
+
+static pd_started_t *started_of(const pd_decision_t *decision)
+{
+    pd_history_event_t *event = NULL;
+    pd_error_t error;
+
+    if (pd_store_history_event(decision->store, decision->exec, 1, decision->arena, &event,
+                               &error) != PD_OK)
+        return NULL;
+    return event ? event->workflow_execution_started_event_attributes : NULL;
+}
+
+/* The builds that worked on this run, as a JSON list. */
+static const char *build_ids(pd_arena_t *arena, const WORKFLOW(ResetPoints) * points,
+                             const char *run_id)
+{
+    const char *text = "[\"unversioned\"";
+
+    for (size_t i = 0; i < points->n_points; i++) {
+        const WORKFLOW(ResetPointInfo) *point = points->points[i];
+
+        if (!pd_pb_empty(point->build_id) && strcmp(point->run_id, run_id) == 0)
+            text = pd_arena_printf(arena, "%s,\"unversioned:%s\"", text, point->build_id);
+    }
+    return pd_arena_printf(arena, "%s]", text);
+}
+
+static Temporal__Api__Common__V1__Payload__MetadataEntry *
+metadata(pd_arena_t *arena, const char *key, const char *value)
+{
+    Temporal__Api__Common__V1__Payload__MetadataEntry *entry =
+        PD_PB_NEW(arena, Temporal__Api__Common__V1__Payload__MetadataEntry,
+                  temporal__api__common__v1__payload__metadata_entry);
+
+    entry->key = (char *)key;
+    entry->value.data = (uint8_t *)value;
+    entry->value.len = strlen(value);
+    return entry;
+}
+
+static Temporal__Api__Common__V1__Payload *keyword_list(pd_arena_t *arena, const char *json)
+{
+    Temporal__Api__Common__V1__Payload *payload =
+        PD_PB_NEW(arena, Temporal__Api__Common__V1__Payload, temporal__api__common__v1__payload);
+
+    payload->n_metadata = 2;
+    payload->metadata = pd_arena_calloc(arena, 2, sizeof *payload->metadata);
+    payload->metadata[0] = metadata(arena, "encoding", "json/plain");
+    payload->metadata[1] = metadata(arena, "type", "KeywordList");
+    payload->data.data = (uint8_t *)json;
+    payload->data.len = strlen(json);
+    return payload;
+}
+
+/* Temporal's server keeps them as a search attribute; here they follow from the history. */
+static void add_build_ids(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row,
+                          WORKFLOW(WorkflowExecutionInfo) * info)
+{
+    typedef Temporal__Api__Common__V1__SearchAttributes__IndexedFieldsEntry entry_t;
+    const Temporal__Api__Common__V1__SearchAttributes *own = info->search_attributes;
+    Temporal__Api__Common__V1__SearchAttributes *all = pd_arena_memdup(arena, own, sizeof *own);
+    entry_t *entry = PD_PB_NEW(arena, entry_t,
+                               temporal__api__common__v1__search_attributes__indexed_fields_entry);
+
+    for (size_t i = 0; i < own->n_indexed_fields; i++)
+        if (strcmp(own->indexed_fields[i]->key, "BuildIds") == 0)
+            return;
+    entry->key = (char *)"BuildIds";
+    entry->value = keyword_list(arena, build_ids(arena, info->auto_reset_points, row->run_id));
+    all->indexed_fields =
+        pd_arena_calloc(arena, own->n_indexed_fields + 1, sizeof *all->indexed_fields);
+    for (size_t i = 0; i < own->n_indexed_fields; i++)
+        all->indexed_fields[i] = own->indexed_fields[i];
+    all->indexed_fields[all->n_indexed_fields++] = entry;
+    info->search_attributes = all;
+}
+
+static void fill_from_history(const pd_decision_t *decision, WORKFLOW(WorkflowExecutionInfo) * info)
+{
+    pd_started_t *started = started_of(decision);
+
+    info->auto_reset_points =
+        started ? pd_reset_points_of(decision->store, decision->exec, decision->arena, started)
+                : PD_PB_NEW(decision->arena, WORKFLOW(ResetPoints),
+                            temporal__api__workflow__v1__reset_points);
+    info->most_recent_worker_version_stamp = last_stamp(decision);
+    if (decision->exec->row->any_workflow_task_completed)
+        add_build_ids(decision->arena, decision->exec->row, info);
 }
 
 static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *command)
@@ -247,6 +381,7 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
 
     response->execution_config = config_of(decision->arena, row);
     response->workflow_execution_info = info_of(decision->arena, row);
+    fill_from_history(decision, response->workflow_execution_info);
     fill_activities(decision, response);
     response->pending_workflow_task = task_of(decision->arena, row->workflow_task);
     response->workflow_extended_info = extended_of(decision->arena, row);

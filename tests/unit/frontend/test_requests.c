@@ -416,7 +416,7 @@ static void test_tokens(void **state)
     assert_int_equal(rig.command->token->scheduled_event_id, 5);
     query.task_token = request.task_token;
     rig_call(&rig, "RespondQueryTaskCompleted", &query);
-    refused(&rig, PD_RPC_INVALID_ARGUMENT, "Invalid TaskToken.");
+    refused(&rig, PD_RPC_NOT_FOUND, "query task not found, or already expired");
     rig_deinit(&rig);
 }
 
@@ -432,7 +432,7 @@ static void test_activities_by_id(void **state)
     refused(&rig, PD_RPC_INVALID_ARGUMENT, "ActivityId is not set on request.");
     request.activity_id = (char *)"a";
     rig_call(&rig, "RespondActivityTaskCompletedById", &request);
-    refused(&rig, PD_RPC_INVALID_ARGUMENT, "WorkflowId is not set on request.");
+    refused(&rig, PD_RPC_NOT_FOUND, "activity not found for ID: a");
     request.workflow_id = (char *)"w";
     request.run_id = (char *)"r";
     rig_call(&rig, "RespondActivityTaskCompletedById", &request);
