@@ -3,7 +3,9 @@
 #include <ctype.h>
 #include <strings.h>
 
+#include "engine/decide/activity_retry.h"
 #include "engine/decide/retry_policy.h"
+#include "engine/limits.h"
 
 /* Task queues of the server itself; a partition's name is "/_sys/<queue>/<number>". */
 #define RESERVED_TASK_QUEUE_PREFIX "/_sys/"
@@ -245,7 +247,6 @@ Temporal__Api__Failure__V1__Failure *pdi_server_failure(pdi_rpc_t *rpc, const ch
 
     info->non_retryable = true;
     failure->message = (char *)message;
-    failure->source = (char *)"Server";
     failure->failure_info_case =
         TEMPORAL__API__FAILURE__V1__FAILURE__FAILURE_INFO_SERVER_FAILURE_INFO;
     failure->server_failure_info = info;
@@ -256,6 +257,10 @@ bool pdi_limit_failure(pdi_rpc_t *rpc, Temporal__Api__Failure__V1__Failure **fai
 {
     if (!pdi_blob_is_too_large(*failure))
         return false;
-    *failure = pdi_server_failure(rpc, "Failure exceeds size limit.");
+    Temporal__Api__Failure__V1__Failure *limited =
+        pdi_server_failure(rpc, "Failure exceeds size limit.");
+
+    limited->cause = pd_failure_truncate(*failure, PD_BLOB_SIZE_WARN, rpc->arena);
+    *failure = limited;
     return true;
 }
