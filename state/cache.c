@@ -128,16 +128,18 @@ pd_status_t pdi_workflow_load_current(pd_store_t *store, pdi_workflow_t *workflo
 pdi_run_t *pdi_run_find(const pdi_workflow_t *workflow, const char *run_id)
 {
     for (pdi_run_t *run = workflow->runs; run; run = run->sibling) {
-        if (strcmp(run->exec.row->run_id, run_id) == 0)
+        if (strcmp(run->run_id, run_id) == 0)
             return run;
     }
     return NULL;
 }
 
-static pdi_run_t *run_alloc(pdi_workflow_t *workflow)
+static pdi_run_t *run_alloc(pdi_workflow_t *workflow, const char *run_id)
 {
-    pdi_run_t *run = PD_NEW(pdi_run_t);
+    size_t size = strlen(run_id) + 1;
+    pdi_run_t *run = pd_calloc(1, sizeof(*run) + size);
 
+    memcpy(run->run_id, run_id, size);
     run->workflow = workflow;
     run->exec.deadline_hint_ns = INT64_MAX;
     run->flushed.deadline_ns = INT64_MAX;
@@ -150,50 +152,56 @@ static void run_link(pdi_run_t *run)
     run->workflow->runs = run;
 }
 
+/* Points *field at `kept`, which is the same text and lives longer. */
+static void share_string(char **field, const char *kept)
+{
+    if (*field == kept || strcmp(*field, kept) != 0)
+        return;
+    pdi_string_free(*field);
+    *field = (char *)kept;
+}
+
 void pdi_row_share_strings(pdi_run_t *run)
 {
     pdi_row_t *row = run->exec.row;
-    char **same[] = {&row->first_run_id, &row->original_run_id};
 
-    if (row->namespace_id != run->workflow->namespace_id) {
-        pdi_string_free(row->namespace_id);
-        row->namespace_id = run->workflow->namespace_id;
-    }
-    if (row->workflow_id != run->workflow->workflow_id) {
-        pdi_string_free(row->workflow_id);
-        row->workflow_id = (char *)run->workflow->workflow_id;
-    }
-    for (size_t i = 0; i < PD_ARRAY_COUNT(same); i++) {
-        if (*same[i] != row->run_id && strcmp(*same[i], row->run_id) == 0) {
-            pdi_string_free(*same[i]);
-            *same[i] = row->run_id;
-        }
-    }
+    share_string(&row->namespace_id, run->workflow->namespace_id);
+    share_string(&row->workflow_id, run->workflow->workflow_id);
+    share_string(&row->run_id, run->run_id);
+    share_string(&row->first_run_id, run->run_id);
+    share_string(&row->original_run_id, run->run_id);
 }
 
-static void row_free(pdi_row_t *row)
+static void unshare_string(char **field, const char *kept)
 {
-    char **same[] = {&row->first_run_id, &row->original_run_id};
+    if (*field == kept)
+        *field = pdi_string_empty();
+}
 
-    row->namespace_id = row->workflow_id = pdi_string_empty();
-    for (size_t i = 0; i < PD_ARRAY_COUNT(same); i++) {
-        if (*same[i] == row->run_id)
-            *same[i] = pdi_string_empty();
-    }
+static void row_free(pdi_run_t *run)
+{
+    pdi_row_t *row = run->exec.row;
+
+    unshare_string(&row->namespace_id, run->workflow->namespace_id);
+    unshare_string(&row->workflow_id, run->workflow->workflow_id);
+    unshare_string(&row->run_id, run->run_id);
+    unshare_string(&row->first_run_id, run->run_id);
+    unshare_string(&row->original_run_id, run->run_id);
     pdi_message_free(row);
 }
 
 pdi_run_t *pdi_run_new(pd_store_t *store, pdi_workflow_t *workflow, const char *run_id)
 {
-    pdi_run_t *run = run_alloc(workflow);
+    pdi_run_t *run = run_alloc(workflow, run_id);
     pdi_row_t *row = pd_alloc(sizeof(*row));
 
     perdure__v1__execution_row__init(row);
     run->exec.row = row;
-    pdi_string_set(&row->run_id, run_id);
+    row->namespace_id = workflow->namespace_id;
+    row->workflow_id = (char *)workflow->workflow_id;
+    row->run_id = run->run_id;
     row->next_event_id = 1;
     run->tail_first_event_id = run->unflushed_event_id = 1;
-    pdi_row_share_strings(run);
     run_link(run);
     return run;
 }
@@ -207,7 +215,7 @@ void pdi_run_free(pd_store_t *store, pdi_run_t *run)
     while (*at != run)
         at = &(*at)->sibling;
     *at = run->sibling;
-    row_free(run->exec.row);
+    row_free(run);
     pdi_id_index_deinit(&run->activity_ids);
     pdi_id_index_deinit(&run->timer_ids);
     pdi_id_index_deinit(&run->signal_ids);
@@ -265,7 +273,7 @@ void pdi_run_used(pd_store_t *store, pdi_run_t *run)
 pd_status_t pdi_run_peek(pd_store_t *store, pdi_workflow_t *workflow, const char *run_id,
                          pdi_run_t **out, pd_error_t *error)
 {
-    pdi_run_t *run = run_alloc(workflow);
+    pdi_run_t *run = run_alloc(workflow, run_id);
     pd_status_t status = pdi_executions_load(store, run, run_id, error);
 
     if (run->exec.row)
@@ -286,7 +294,7 @@ pd_status_t pdi_run_peek(pd_store_t *store, pdi_workflow_t *workflow, const char
 void pdi_run_peeked(pdi_run_t *run)
 {
     if (run->exec.row)
-        row_free(run->exec.row);
+        row_free(run);
     pd_free(run);
 }
 

@@ -54,23 +54,24 @@ typedef struct pdi_flushed {
     uint32_t batch_first_event_ids[PDI_BATCH_IDS_MAX];
 } pdi_flushed_t;
 
+/* What applying an event looks at comes first. */
 struct pdi_run {
     pd_execution_t exec; /* first */
     pdi_workflow_t *workflow;
-    pdi_run_t *sibling; /* next loaded run of the workflow */
-    TAILQ_ENTRY(pdi_run) link;
-    TAILQ_ENTRY(pdi_run) held_link;
+    pdi_run_t *sibling;   /* next loaded run of the workflow */
     uint64_t touched_seq; /* of the apply that changed it last */
-    size_t packed_size;   /* of the row, when it was flushed or loaded last */
-    size_t memory_size;   /* as counted in clean_size */
-    pdi_list_t list;
-    bool held;
-    bool persisted; /* has a row in RocksDB or in the held batch */
-    pdi_flushed_t flushed;
     /* The last events, in the wire form of History. */
     uint8_t *tail;
     size_t tail_size;
     size_t tail_capacity;
+    pdi_list_t list;
+    bool held;
+    bool persisted; /* has a row in RocksDB or in the held batch */
+    TAILQ_ENTRY(pdi_run) link;
+    TAILQ_ENTRY(pdi_run) held_link;
+    size_t packed_size; /* of the row, when it was flushed or loaded last */
+    size_t memory_size; /* as counted in clean_size */
+    pdi_flushed_t flushed;
     size_t tail_flushed_size;   /* from the front: in RocksDB or held */
     size_t tail_committed_size; /* from the front: in RocksDB */
     int64_t tail_first_event_id;
@@ -78,6 +79,7 @@ struct pdi_run {
     pdi_id_index_t activity_ids;
     pdi_id_index_t timer_ids;
     pdi_id_index_t signal_ids;
+    char run_id[];
 };
 
 typedef TAILQ_HEAD(pdi_run_list, pdi_run) pdi_run_list_t;

@@ -3,6 +3,15 @@
 
 #include "base/memory.h"
 
+/* The run's own ID, which is most often the first and the original one, is kept once. */
+static void set_run_id(pdi_run_t *run, char **field, const char *run_id)
+{
+    if (run_id && strcmp(run_id, run->run_id) == 0)
+        *field = run->run_id;
+    else
+        pdi_string_set(field, run_id);
+}
+
 PDI_HISTORY_APPLIER(workflow_started)
 {
     const Temporal__Api__History__V1__WorkflowExecutionStartedEventAttributes *attributes =
@@ -16,9 +25,8 @@ PDI_HISTORY_APPLIER(workflow_started)
         pdi_string_set(&row->workflow_type, attributes->workflow_type->name);
     if (attributes->task_queue)
         pdi_string_set(&row->task_queue, attributes->task_queue->name);
-    pdi_string_set(&row->first_run_id, attributes->first_execution_run_id);
-    pdi_string_set(&row->original_run_id, attributes->original_execution_run_id);
-    pdi_row_share_strings(apply->run);
+    set_run_id(apply->run, &row->first_run_id, attributes->first_execution_run_id);
+    set_run_id(apply->run, &row->original_run_id, attributes->original_execution_run_id);
     row->execution_timeout_ns = pd_pb_duration_ns(attributes->workflow_execution_timeout);
     row->run_timeout_ns = pd_pb_duration_ns(attributes->workflow_run_timeout);
     row->workflow_task_timeout_ns = pd_pb_duration_ns(attributes->workflow_task_timeout);
