@@ -1,0 +1,428 @@
+/* test_apply.c -- what single events mean for the rows, what is refused, what is reported. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/state/fixture.h"
+
+static fixture_t f;
+
+static int setup(void **state)
+{
+    fixture_open(&f);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    fixture_close(&f);
+    return 0;
+}
+
+static const pd_ready_task_t *only_ready(void)
+{
+    const pd_ready_task_t *tasks;
+
+    assert_int_equal(pd_store_ready(f.store, &tasks), 1);
+    return tasks;
+}
+
+static void test_start(void **state)
+{
+    pd_execution_t *const *touched;
+    pd_execution_t *exec;
+
+    fixture_start(&f, "w", "run-1");
+    assert_int_equal(pd_store_touched(f.store, &touched), 1);
+    exec = fixture_current(&f, "w");
+    assert_ptr_equal(touched[0], exec);
+    assert_string_equal(exec->row->run_id, "run-1");
+    assert_string_equal(exec->row->first_run_id, "run-1");
+    assert_string_equal(exec->row->workflow_type, "Order");
+    assert_string_equal(exec->row->task_queue, "orders");
+    assert_true(pd_execution_is_running(exec));
+    assert_int_equal(exec->row->next_event_id, 3);
+    assert_int_equal(exec->row->state_transition_count, 1);
+    assert_true(exec->row->history_size_bytes > 0);
+    assert_true(exec->row->start_time_ns == f.now_ns);
+    assert_int_equal(exec->row->workflow_task->scheduled_event_id, 2);
+    assert_int_equal(only_ready()->scheduled_event_id, 2);
+    assert_false(only_ready()->is_activity);
+}
+
+/* Scheduled and started in one record (eagerly): nobody else may take it. */
+static void test_eager_is_not_ready(void **state)
+{
+    const pd_ready_task_t *tasks;
+
+    fixture_start(&f, "w", "run-1");
+    fixture_begin(&f, "w", "run-1");
+    fixture_task_started(&f, 2);
+    fixture_apply(&f);
+    fixture_begin(&f, "w", "run-1");
+    fixture_task_completed(&f, 2, 3);
+    fixture_activity_scheduled(&f, "a", 10 * S);
+    fixture_attempt_started(&f, 5, 1);
+    fixture_apply(&f);
+    assert_int_equal(pd_store_ready(f.store, &tasks), 0);
+    assert_non_null(pd_execution_activity(fixture_current(&f, "w"), 5));
+}
+
+static void test_workflow_task(void **state)
+{
+    const Perdure__V1__ExecutionRow *row;
+
+    fixture_start(&f, "w", "run-1");
+    fixture_begin(&f, "w", "run-1");
+    fixture_task_started(&f, 2);
+    fixture_apply(&f);
+    row = fixture_current(&f, "w")->row;
+    assert_int_equal(row->workflow_task->started_event_id, 3);
+    assert_string_equal(row->workflow_task->identity, "worker");
+    fixture_begin(&f, "w", "run-1");
+    fixture_task_completed(&f, 2, 3);
+    fixture_sticky(&f, "sticky", 5 * S);
+    fixture_apply(&f);
+    assert_null(row->workflow_task);
+    assert_int_equal(row->last_workflow_task_started_event_id, 3);
+    assert_int_equal(row->last_workflow_task_completed_event_id, 4);
+    assert_true(row->any_workflow_task_completed);
+    assert_string_equal(row->sticky_task_queue, "sticky");
+    fixture_begin(&f, "w", "run-1");
+    fixture_signaled(&f, "s1");
+    fixture_task_scheduled(&f, "sticky", true, 1);
+    fixture_apply(&f);
+    assert_true(row->workflow_task->sticky);
+    assert_true(row->workflow_task->schedule_to_start_deadline_ns == f.now_ns + 5 * S);
+    assert_true(fixture_current(&f, "w")->deadline_hint_ns <= f.now_ns + 5 * S);
+}
+
+static void test_heartbeat_keeps_the_first_time(void **state)
+{
+    int64_t first_ns;
+
+    fixture_start(&f, "w", "run-1");
+    first_ns = f.now_ns;
+    fixture_begin(&f, "w", "run-1");
+    fixture_task_started(&f, 2);
+    fixture_apply(&f);
+    fixture_begin(&f, "w", "run-1");
+    fixture_task_completed(&f, 2, 3);
+    {
+        Perdure__V1__WorkflowTaskHeartbeated *a =
+            fixture_internal(&f, PERDURE__V1__EVENT__KIND_WORKFLOW_TASK_HEARTBEATED,
+                             &perdure__v1__workflow_task_heartbeated__descriptor);
+
+        a->original_scheduled_time_ns = first_ns;
+    }
+    fixture_task_scheduled(&f, "orders", false, 1);
+    fixture_apply(&f);
+    assert_true(fixture_current(&f, "w")->row->workflow_task->original_scheduled_time_ns ==
+                first_ns);
+    assert_true(fixture_current(&f, "w")->row->workflow_task->scheduled_time_ns > first_ns);
+}
+
+/* Effects of buffered events hold at once, and are not counted again when the buffer is emptied. */
+static void test_buffered_events(void **state)
+{
+    const Perdure__V1__ExecutionRow *row;
+    pd_execution_t *exec;
+
+    fixture_start(&f, "w", "run-1");
+    fixture_begin(&f, "w", "run-1");
+    fixture_task_started(&f, 2);
+    fixture_apply(&f);
+    fixture_begin(&f, "w", "run-1");
+    fixture_task_completed(&f, 2, 3);
+    fixture_activity_scheduled(&f, "a", 10 * S);
+    fixture_timer_started(&f, "t", 7 * S);
+    fixture_task_scheduled(&f, "orders", false, 1);
+    fixture_task_started(&f, 7);
+    fixture_attempt_started(&f, 5, 1);
+    fixture_apply(&f);
+    exec = fixture_current(&f, "w");
+    row = exec->row;
+    fixture_begin(&f, "w", "run-1");
+    fixture_buffer(&f);
+    fixture_signaled(&f, "s1");
+    fixture_activity_completed(&f, 5);
+    fixture_timer_fired(&f, "t", 6);
+    fixture_apply(&f);
+    assert_int_equal(row->next_event_id, 9);
+    assert_int_equal(row->n_buffered_events, 3);
+    assert_true(row->buffered_size_bytes > 0);
+    assert_int_equal(row->signal_count, 1);
+    assert_true(pd_execution_has_signal_request(exec, "s1"));
+    assert_true(pd_execution_activity(exec, 5)->close_buffered);
+    assert_true(pd_execution_timer(exec, "t")->fire_buffered);
+    fixture_begin(&f, "w", "run-1");
+    fixture_task_completed(&f, 7, 8);
+    fixture_internal(&f, PERDURE__V1__EVENT__KIND_BUFFERED_EVENTS_FLUSHED,
+                     &perdure__v1__buffered_events_flushed__descriptor);
+    fixture_signaled(&f, "s1");
+    fixture_timer_fired(&f, "t", 6);
+    fixture_activity_completed(&f, 5);
+    fixture_signaled(&f, "s2"); /* a new one */
+    fixture_apply(&f);
+    assert_int_equal(row->n_buffered_events, 0);
+    assert_int_equal(row->buffered_size_bytes, 0);
+    assert_int_equal(row->signal_count, 2);
+    assert_int_equal(row->n_signal_request_ids, 2);
+    assert_null(pd_execution_activity(exec, 5));
+    assert_null(pd_execution_timer(exec, "t"));
+}
+
+static void test_activity_retry(void **state)
+{
+    const Perdure__V1__ActivityRow *activity;
+    pd_execution_t *exec;
+
+    fixture_start(&f, "w", "run-1");
+    fixture_begin(&f, "w", "run-1");
+    fixture_task_started(&f, 2);
+    fixture_task_completed(&f, 2, 3);
+    fixture_activity_scheduled(&f, "a", 10 * S);
+    fixture_apply(&f);
+    assert_true(only_ready()->is_activity);
+    exec = fixture_current(&f, "w");
+    activity = pd_execution_activity_by_id(exec, "a");
+    assert_int_equal(activity->attempt, 1);
+    fixture_begin(&f, "w", "run-1");
+    fixture_attempt_started(&f, 5, 1);
+    fixture_apply(&f);
+    assert_true(pd_execution_next_deadline_ns(exec, f.now_ns) == f.now_ns + 10 * S);
+    fixture_begin(&f, "w", "run-1");
+    {
+        Perdure__V1__ActivityRetryScheduled *a =
+            fixture_internal(&f, PERDURE__V1__EVENT__KIND_ACTIVITY_RETRY_SCHEDULED,
+                             &perdure__v1__activity_retry_scheduled__descriptor);
+
+        a->scheduled_event_id = 5;
+        a->attempt = 2;
+        a->not_before_ns = f.now_ns + 3 * S;
+        a->last_worker_identity = (char *)"worker";
+    }
+    fixture_apply(&f);
+    assert_int_equal(activity->attempt, 2);
+    assert_int_equal(activity->started_time_ns, 0);
+    assert_true(only_ready()->not_before_ns == activity->attempt_scheduled_time_ns);
+    /* To be offered again; once that is due, it does not count. */
+    assert_true(pd_execution_next_deadline_ns(exec, f.now_ns) ==
+                activity->attempt_scheduled_time_ns);
+    assert_true(pd_execution_next_deadline_ns(exec, activity->attempt_scheduled_time_ns) ==
+                INT64_MAX);
+    assert_true(exec->deadline_hint_ns <= activity->attempt_scheduled_time_ns);
+}
+
+static void test_close_and_remove(void **state)
+{
+    pd_execution_t *exec, *const *touched;
+    const pd_ready_task_t *tasks;
+
+    fixture_start(&f, "w", "run-1");
+    fixture_begin(&f, "w", "run-1");
+    fixture_task_started(&f, 2);
+    fixture_task_completed(&f, 2, 3);
+    fixture_activity_scheduled(&f, "a", 10 * S);
+    fixture_timer_started(&f, "t", S);
+    fixture_workflow_completed(&f);
+    fixture_apply(&f);
+    exec = fixture_current(&f, "w");
+    assert_false(pd_execution_is_running(exec));
+    assert_int_equal(exec->row->n_activities, 0);
+    assert_int_equal(exec->row->n_timers, 0);
+    assert_int_equal(pd_store_ready(f.store, &tasks), 0);
+    assert_true(exec->row->removal_time_ns == f.now_ns + FIXTURE_RETENTION_NS);
+    assert_true(pd_execution_next_deadline_ns(exec, 0) == exec->row->removal_time_ns);
+    fixture_begin(&f, "w", "run-1");
+    fixture_internal(&f, PERDURE__V1__EVENT__KIND_RUN_REMOVED,
+                     &perdure__v1__run_removed__descriptor);
+    fixture_apply(&f);
+    assert_int_equal(pd_store_touched(f.store, &touched), 1);
+    assert_true(touched[0]->removed);
+    assert_string_equal(touched[0]->row->run_id, "run-1");
+    assert_null(fixture_current(&f, "w"));
+    fixture_flush(&f);
+    assert_null(fixture_current(&f, "w"));
+}
+
+/* What the partition loop still holds is not freed under its feet. */
+static void test_removed_run_is_pinned(void **state)
+{
+    pd_execution_t *exec;
+    int mine;
+
+    fixture_start(&f, "w", "run-1");
+    fixture_begin(&f, "w", "run-1");
+    fixture_terminated(&f);
+    fixture_apply(&f);
+    fixture_flush(&f);
+    exec = fixture_current(&f, "w");
+    exec->engine = &mine;
+    fixture_begin(&f, "w", "run-1");
+    fixture_internal(&f, PERDURE__V1__EVENT__KIND_RUN_REMOVED,
+                     &perdure__v1__run_removed__descriptor);
+    fixture_apply(&f);
+    fixture_flush(&f);
+    pd_store_evict(f.store);
+    assert_true(exec->removed);
+    assert_ptr_equal(exec->engine, &mine);
+    assert_null(fixture_current(&f, "w"));
+    exec->engine = NULL;
+    pd_store_evict(f.store);
+}
+
+static void test_continue_as_new(void **state)
+{
+    pd_execution_t *exec, *old, *const *touched;
+    pd_error_t error;
+
+    fixture_start(&f, "w", "run-1");
+    fixture_begin(&f, "w", "run-1");
+    fixture_task_started(&f, 2);
+    fixture_task_completed(&f, 2, 3);
+    fixture_continued_as_new(&f, "run-2");
+    fixture_run(&f, "run-2", 1);
+    fixture_created(&f, "run-1");
+    fixture_started(&f, "run-1");
+    fixture_task_scheduled(&f, "orders", false, 1);
+    fixture_apply(&f);
+    assert_int_equal(pd_store_touched(f.store, &touched), 2);
+    exec = fixture_current(&f, "w");
+    assert_string_equal(exec->row->run_id, "run-2");
+    assert_string_equal(exec->row->first_run_id, "run-1");
+    assert_string_equal(exec->row->previous_run_id, "run-1");
+    assert_int_equal(pd_store_execution(f.store, FIXTURE_NAMESPACE, "w", "run-1", &old, &error),
+                     PD_OK);
+    assert_string_equal(old->row->next_run_id, "run-2");
+    /* Removing the old run leaves the current one alone. */
+    fixture_begin(&f, "w", "run-1");
+    fixture_internal(&f, PERDURE__V1__EVENT__KIND_RUN_REMOVED,
+                     &perdure__v1__run_removed__descriptor);
+    fixture_apply(&f);
+    fixture_flush(&f);
+    assert_ptr_equal(fixture_current(&f, "w"), exec);
+}
+
+/* ---- what does not fit ---- */
+
+static void expect_corrupt(const char *part)
+{
+    pd_error_t error = {.text = ""};
+
+    assert_int_equal(pd_store_apply(f.store, f.record, &error), PD_CORRUPT);
+    if (!strstr(error.text, part))
+        fail_msg("\"%s\" is not in \"%s\"", part, error.text);
+}
+
+static void test_corrupt_records(void **state)
+{
+    fixture_start(&f, "w", "run-1");
+    fixture_begin(&f, "w", "run-9");
+    f.next_event_id = 1;
+    fixture_signaled(&f, "s");
+    expect_corrupt("does not exist");
+    fixture_begin(&f, "w", "run-1");
+    fixture_created(&f, "");
+    expect_corrupt("second time");
+    fixture_begin(&f, "w", "run-1");
+    f.next_event_id = 9;
+    fixture_signaled(&f, "s");
+    expect_corrupt("event 9 where 3 is the next");
+    fixture_begin(&f, "w", "run-1");
+    fixture_task_started(&f, 1);
+    expect_corrupt("workflow task 1 is not pending");
+    fixture_begin(&f, "w", "run-1");
+    f.next_event_id = 4;
+    fixture_activity_completed(&f, 2);
+    expect_corrupt("activity 2 is not pending");
+    fixture_begin(&f, "w", "run-1");
+    f.next_event_id = 5;
+    fixture_timer_fired(&f, "t", 2);
+    expect_corrupt("timer 2 is not pending");
+    fixture_begin(&f, "w", "run-1");
+    fixture_internal(&f, PERDURE__V1__EVENT__KIND_RUN_REMOVED,
+                     &perdure__v1__run_removed__descriptor);
+    expect_corrupt("not closed");
+    fixture_begin(&f, "w", "run-1");
+    f.next_event_id = 6;
+    fixture_signaled(&f, "s");
+    f.run->events[0]->history->event_type = 999;
+    expect_corrupt("unknown type 999");
+    f.run->events[0]->history->event_type = 17;
+    expect_corrupt("attributes of another type");
+    f.run->events[0]->history->event_type = -3;
+    expect_corrupt("unknown type -3");
+    f.run->events[0]->kind_case = 0;
+    expect_corrupt("unknown kind 0");
+    f.record->body_case = PERDURE__V1__RECORD__BODY__NOT_SET;
+    expect_corrupt("without a body");
+}
+
+static void test_event_after_close(void **state)
+{
+    fixture_start(&f, "w", "run-1");
+    fixture_begin(&f, "w", "run-1");
+    fixture_terminated(&f);
+    fixture_apply(&f);
+    fixture_begin(&f, "w", "run-1");
+    fixture_signaled(&f, "s");
+    expect_corrupt("after the run was closed");
+}
+
+/* All event types of the API are known; those that mean nothing here yet go into the history. */
+static void test_all_event_types(void **state)
+{
+    const ProtobufCEnumDescriptor *types = &temporal__api__enums__v1__event_type__descriptor;
+    const ProtobufCMessageDescriptor *event =
+        &temporal__api__history__v1__history_event__descriptor;
+    int accepted = 0;
+
+    for (unsigned i = 0; i < types->n_values; i++) {
+        pd_error_t error = {.text = ""};
+        const ProtobufCFieldDescriptor *field;
+        char name[128] = "", run_id[32];
+        size_t size = 0;
+
+        if (types->values[i].value == 0)
+            continue;
+        for (const char *from = types->values[i].name + strlen("EVENT_TYPE_"); *from; from++)
+            name[size++] = (char)(*from == '_' ? '_' : *from | 0x20);
+        memcpy(name + size, "_event_attributes", sizeof("_event_attributes"));
+        field = protobuf_c_message_descriptor_get_field_by_name(event, name);
+        assert_non_null(field);
+        snprintf(run_id, sizeof(run_id), "run-%u", i);
+        fixture_start(&f, "types", run_id);
+        fixture_begin(&f, "types", run_id);
+        fixture_history(&f, types->values[i].value, (int)field->id, field->descriptor);
+        if (pd_store_apply(f.store, f.record, &error) == PD_OK)
+            accepted++;
+        else if (strstr(error.text, "unknown type"))
+            fail_msg("%s: %s", name, error.text);
+    }
+    assert_true(accepted > 40);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_start, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_eager_is_not_ready, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_workflow_task, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_heartbeat_keeps_the_first_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_buffered_events, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_activity_retry, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_close_and_remove, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_removed_run_is_pinned, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_continue_as_new, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_corrupt_records, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_event_after_close, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_all_event_types, setup, teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
