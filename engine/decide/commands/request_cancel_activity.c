@@ -4,6 +4,8 @@
 #include "engine/decide/commands/commands.h"
 #include "engine/decide/pending.h"
 
+#define ATTRIBUTES_CASE(NAME)                                                                      \
+    TEMPORAL__API__COMMAND__V1__COMMAND__ATTRIBUTES_##NAME##_COMMAND_ATTRIBUTES
 #define CAUSE PD_WFT_CAUSE(BAD_REQUEST_CANCEL_ACTIVITY_ATTRIBUTES)
 
 struct pd_canceled_activity {
@@ -33,9 +35,7 @@ const pd_command_failure_t *pd_handle_request_cancel_activity(pd_completion_t *c
     pd_draft_t *draft = completion->draft;
     const Temporal__Api__Command__V1__RequestCancelActivityTaskCommandAttributes *attributes =
         command->request_cancel_activity_task_command_attributes;
-    if (command->attributes_case !=
-            TEMPORAL__API__COMMAND__V1__COMMAND__ATTRIBUTES_REQUEST_CANCEL_ACTIVITY_TASK_COMMAND_ATTRIBUTES ||
-        !attributes)
+    if (command->attributes_case != ATTRIBUTES_CASE(REQUEST_CANCEL_ACTIVITY_TASK) || !attributes)
         return pd_command_fail(completion, CAUSE,
                                "RequestCancelActivityTaskCommandAttributes is not set on "
                                "RequestCancelActivityTaskCommand.");

@@ -13,6 +13,8 @@
 typedef Temporal__Api__Command__V1__ScheduleActivityTaskCommandAttributes pd_attributes_t;
 typedef Google__Protobuf__Duration pd_duration_t;
 
+#define ATTRIBUTES_CASE(NAME)                                                                      \
+    TEMPORAL__API__COMMAND__V1__COMMAND__ATTRIBUTES_##NAME##_COMMAND_ATTRIBUTES
 #define CAUSE PD_WFT_CAUSE(BAD_SCHEDULE_ACTIVITY_ATTRIBUTES)
 #define RESERVED_PREFIX "/_sys/"
 /* The queue of the workers that the server itself runs in a namespace. */
@@ -193,9 +195,7 @@ const pd_command_failure_t *pd_handle_schedule_activity(pd_completion_t *complet
 {
     pd_arena_t *arena = completion->decision->arena;
     const pd_attributes_t *attributes = command->schedule_activity_task_command_attributes;
-    if (command->attributes_case !=
-            TEMPORAL__API__COMMAND__V1__COMMAND__ATTRIBUTES_SCHEDULE_ACTIVITY_TASK_COMMAND_ATTRIBUTES ||
-        !attributes)
+    if (command->attributes_case != ATTRIBUTES_CASE(SCHEDULE_ACTIVITY_TASK) || !attributes)
         return pd_command_fail(completion, CAUSE,
                                "ScheduleActivityTaskCommandAttributes is not set on "
                                "ScheduleActivityTaskCommand.");

@@ -10,6 +10,9 @@
 
 #include "engine/decide/task_token.h"
 
+#define ATTRIBUTES_CASE(NAME)                                                                      \
+    TEMPORAL__API__COMMAND__V1__COMMAND__ATTRIBUTES_##NAME##_COMMAND_ATTRIBUTES
+
 pd_fixture_t *steps_new(void)
 {
     pd_fixture_t *fixture = pd_fixture_new();
@@ -103,8 +106,7 @@ command_t *steps_request_cancel(pd_fixture_t *fixture, int64_t scheduled_event_i
                                         temporal__api__command__v1__command);
     command->command_type =
         TEMPORAL__API__ENUMS__V1__COMMAND_TYPE__COMMAND_TYPE_REQUEST_CANCEL_ACTIVITY_TASK;
-    command->attributes_case =
-        TEMPORAL__API__COMMAND__V1__COMMAND__ATTRIBUTES_REQUEST_CANCEL_ACTIVITY_TASK_COMMAND_ATTRIBUTES;
+    command->attributes_case = ATTRIBUTES_CASE(REQUEST_CANCEL_ACTIVITY_TASK);
     command->request_cancel_activity_task_command_attributes = PD_FIXTURE_NEW(
         fixture, Temporal__Api__Command__V1__RequestCancelActivityTaskCommandAttributes,
         temporal__api__command__v1__request_cancel_activity_task_command_attributes);
