@@ -1,6 +1,6 @@
 """Timers: firing, cancelling, races with the running workflow task."""
 
-from ..harness.commands import activity, cancel_timer, complete, fail, marker, seconds, timer
+from ..harness.commands import activity, cancel_timer, command, complete, fail, marker, seconds, timer
 from ..harness.registry import program
 from ..harness.session import Session
 
@@ -96,3 +96,13 @@ async def timer_shorter_than_a_millisecond(t: Session):
     await t.step(timer("t", 0.000001))
     t.value("task", await t.poll())
     await t.history()
+
+
+@program
+async def timer_of_no_time(t: Session):
+    """Neither zero nor no duration at all is an error: both fire at once."""
+    for name, made in (("zero", timer("t", 0)), ("none", command("START_TIMER", {"timer_id": "t"}))):
+        wid, queue = t.id(name), t.id(f"tq-{name}")
+        await t.start(wid, task_queue={"name": queue})
+        await t.error(name, t.complete(await t.poll(queue), made))
+        t.value(f"{name}: task", await t.poll(queue))
