@@ -24,6 +24,7 @@ struct pd_call {
     ProtobufCMessage *request;
     int64_t deadline_ns; /* wall clock; INT64_MAX: none */
     const char *client_name; /* header client-name, "" when absent */
+    bool follows_next_run_id; /* header supported-features says so */
     _Atomic(bool) canceled;  /* the client is gone; an answer is harmless */
 
     /* The answer: `error`, or `data` (pd_alloc'ed, taken by whoever finishes). */

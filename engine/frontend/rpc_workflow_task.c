@@ -26,11 +26,17 @@ const pd_rpc_error_t *pdi_respond_workflow_task_failed(pdi_rpc_t *rpc)
 
 const pd_rpc_error_t *pdi_respond_query_task_completed(pdi_rpc_t *rpc)
 {
-    const PD_WS(RespondQueryTaskCompletedRequest) *request = rpc->request;
+    PD_WS(RespondQueryTaskCompletedRequest) *request = rpc->request;
     const pd_router_t *router = &rpc->frontend->options.router;
 
     if (!rpc->token->query_id[0])
         return pd_rpc_not_found(rpc->arena, "query task not found, or already expired");
+    if (pdi_blob_is_too_large(request->query_result)) { /* told to whoever asked */
+        request->completed_type =
+            TEMPORAL__API__ENUMS__V1__QUERY_RESULT_TYPE__QUERY_RESULT_TYPE_FAILED;
+        request->query_result = NULL;
+        request->error_message = (char *)"Blob data size exceeds limit.";
+    }
     return pdi_taken(
         rpc, router->ops->answer_query(router->ctx, rpc->call, rpc->ns, rpc->token, request));
 }

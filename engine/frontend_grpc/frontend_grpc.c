@@ -1,5 +1,7 @@
 #include "engine/frontend_grpc/frontend_grpc.h"
 
+#include <string.h>
+
 #include "base/memory.h"
 
 static void finish(pd_call_t *call)
@@ -26,11 +28,13 @@ static void on_call(void *ctx, pd_grpc_call_t *grpc)
     pd_arena_t *arena = pd_grpc_call_arena(grpc);
     pd_call_t *call = PD_ARENA_NEW(arena, pd_call_t);
     const char *client_name = pd_grpc_call_header(grpc, "client-name");
+    const char *features = pd_grpc_call_header(grpc, "supported-features");
 
     call->home = self->loop;
     call->arena = arena;
     call->deadline_ns = pd_grpc_call_deadline_ns(grpc);
     call->client_name = client_name ? client_name : "";
+    call->follows_next_run_id = features && strstr(features, "follows-next-run-id");
     atomic_init(&call->canceled, false);
     call->finish = finish;
     call->user = grpc;

@@ -84,6 +84,10 @@ static const pd_rpc_error_t *read_close_event(pd_decision_t *decision, pd_comman
         if (pd_store_history_read(decision->store, decision->exec, row->next_event_id - 1, 1,
                                   PDI_READ_PAGE_SIZE, history, &next_event_id, &error) != PD_OK)
             return pdi_read_failed(decision, history, &error);
+        if (!command->call->follows_next_run_id && pdi_read_follow(decision, history) != PD_OK) {
+            pd_buf_deinit(history);
+            return pd_rpc_unavailable(decision->arena, "close event is too large");
+        }
     } else if (request->wait_new_event) {
         Perdure__V1__HistoryPageToken next = *token;
 

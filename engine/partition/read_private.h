@@ -27,4 +27,7 @@ pd_status_t pdi_read_transient(pd_arena_t *arena, const Perdure__V1__ExecutionRo
                                const Perdure__V1__WorkflowTaskRow *task,
                                pd_buf_t *history) PD_MUST_USE;
 
+/* `history` is a close event: when another run follows, it becomes a ContinuedAsNew. */
+pd_status_t pdi_read_follow(pd_decision_t *decision, pd_buf_t *history) PD_MUST_USE;
+
 #endif
