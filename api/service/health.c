@@ -25,7 +25,7 @@ static void write_status(pd_buf_t *out, int status)
     pdi_wire_put_varint(out, RESPONSE_STATUS, (uint64_t)status);
 }
 
-void pdi_health_check(pd_service_t *self, pd_grpc_call_t *call)
+void pdi_service_health_check(pd_service_t *self, pd_grpc_call_t *call)
 {
     pd_bytes_t service;
     pd_buf_t out;
@@ -58,7 +58,7 @@ static void tell(pd_service_t *self, pdi_watch_t *watch)
     pdi_service_send(watch->call, &out);
 }
 
-void pdi_health_watch(pd_service_t *self, pd_grpc_call_t *call, pd_bytes_t message)
+void pdi_service_health_watch(pd_service_t *self, pd_grpc_call_t *call, pd_bytes_t message)
 {
     pdi_watch_t *watch;
     pd_bytes_t service;
@@ -80,7 +80,7 @@ void pdi_health_watch(pd_service_t *self, pd_grpc_call_t *call, pd_bytes_t messa
     tell(self, watch);
 }
 
-void pdi_health_forget(pd_service_t *self, pd_grpc_call_t *call)
+void pdi_service_health_forget(pd_service_t *self, pd_grpc_call_t *call)
 {
     for (pdi_watch_t *watch = self->watches; watch; watch = watch->next) {
         if (watch->call != call)
@@ -95,7 +95,7 @@ void pdi_health_forget(pd_service_t *self, pd_grpc_call_t *call)
     }
 }
 
-void pdi_health_tell(pd_service_t *self)
+void pdi_service_health_tell(pd_service_t *self)
 {
     for (pdi_watch_t *watch = self->watches; watch; watch = watch->next)
         tell(self, watch);

@@ -63,7 +63,7 @@ void pd_service_set_serving(pd_service_t *self, bool serving)
     if (self->serving == serving)
         return;
     self->serving = serving;
-    pdi_health_tell(self);
+    pdi_service_health_tell(self);
 }
 
 void pd_service_end_watches(pd_service_t *self)
@@ -71,7 +71,7 @@ void pd_service_end_watches(pd_service_t *self)
     while (self->watches) {
         pd_grpc_call_t *call = self->watches->call;
 
-        pdi_health_forget(self, call);
+        pdi_service_health_forget(self, call);
         pd_grpc_call_finish(call, PD_GRPC_UNAVAILABLE, "server is shutting down");
     }
 }
@@ -87,7 +87,7 @@ bool pd_service_on_call(pd_service_t *self, pd_grpc_call_t *call)
 {
     if (strcmp(pd_grpc_call_path(call), check_path) != 0)
         return false;
-    pdi_health_check(self, call);
+    pdi_service_health_check(self, call);
     return true;
 }
 
@@ -95,7 +95,7 @@ bool pd_service_on_cancel(pd_service_t *self, pd_grpc_call_t *call)
 {
     if (!pd_service_on_open(self, call))
         return false;
-    pdi_health_forget(self, call);
+    pdi_service_health_forget(self, call);
     pd_grpc_call_finish(call, PD_GRPC_CANCELLED, NULL);
     return true;
 }
@@ -105,7 +105,7 @@ void pd_service_on_message(pd_service_t *self, pd_grpc_call_t *call, pd_bytes_t 
     if (is_reflection(pd_grpc_call_path(call)))
         pdi_reflection_message(self, call, message);
     else
-        pdi_health_watch(self, call, message);
+        pdi_service_health_watch(self, call, message);
 }
 
 void pd_service_on_half_close(pd_service_t *self, pd_grpc_call_t *call)

@@ -28,11 +28,11 @@ bool pdi_service_knows(const pd_service_t *self, pd_bytes_t name);
 void pdi_service_send(pd_grpc_call_t *call, pd_buf_t *out);
 
 /* -- health.c -- */
-void pdi_health_check(pd_service_t *self, pd_grpc_call_t *call);
-void pdi_health_watch(pd_service_t *self, pd_grpc_call_t *call, pd_bytes_t message);
+void pdi_service_health_check(pd_service_t *self, pd_grpc_call_t *call);
+void pdi_service_health_watch(pd_service_t *self, pd_grpc_call_t *call, pd_bytes_t message);
 /* The call leaves; it is not answered by this. */
-void pdi_health_forget(pd_service_t *self, pd_grpc_call_t *call);
-void pdi_health_tell(pd_service_t *self);
+void pdi_service_health_forget(pd_service_t *self, pd_grpc_call_t *call);
+void pdi_service_health_tell(pd_service_t *self);
 
 /* -- reflection.c -- */
 void pdi_reflection_message(pd_service_t *self, pd_grpc_call_t *call, pd_bytes_t message);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "api/grpc/server.h"
+#include "api/service/service.h"
 #include "base/assert.h"
 #include "base/diag.h"
 #include "base/loop_event.h"
@@ -48,7 +49,7 @@ typedef struct dev {
     pd_frontend_t *frontend;
     pd_frontend_grpc_t frontend_grpc;
     pd_grpc_server_t *server;
-    pd_grpc_server_handler_t handler;
+    pd_service_t *service; /* health and reflection */
     struct event *signals[2];
     pd_mail_t state_mail; /* a change of the node's state, to main's loop */
     _Atomic(int) node_state;
@@ -74,6 +75,8 @@ static void stop(dev_server_t *dev)
     dev->stopping = true;
     if (dev->listening) {
         pd_node_release_polls(dev->node);
+        pd_service_set_serving(dev->service, false);
+        pd_service_end_watches(dev->service);
         pd_grpc_server_stop(dev->server, DRAIN_NS, on_server_stopped, dev);
     } else {
         pd_node_stop(dev->node);
@@ -86,6 +89,47 @@ static void on_signal(evutil_socket_t number, short what, void *ctx)
     stop(ctx);
 }
 
+/* ---- calls: health and reflection, else the frontend's ---- */
+
+static bool on_open(void *ctx, pd_grpc_call_t *call)
+{
+    return pd_service_on_open(((dev_server_t *)ctx)->service, call);
+}
+
+static void on_call(void *ctx, pd_grpc_call_t *call)
+{
+    dev_server_t *dev = ctx;
+
+    if (!pd_service_on_call(dev->service, call))
+        pd_frontend_grpc_handler.on_call(&dev->frontend_grpc, call);
+}
+
+static void on_cancel(void *ctx, pd_grpc_call_t *call)
+{
+    dev_server_t *dev = ctx;
+
+    if (!pd_service_on_cancel(dev->service, call))
+        pd_frontend_grpc_handler.on_cancel(&dev->frontend_grpc, call);
+}
+
+static void on_message(void *ctx, pd_grpc_call_t *call, pd_bytes_t message)
+{
+    pd_service_on_message(((dev_server_t *)ctx)->service, call, message);
+}
+
+static void on_half_close(void *ctx, pd_grpc_call_t *call)
+{
+    pd_service_on_half_close(((dev_server_t *)ctx)->service, call);
+}
+
+static const pd_grpc_server_handler_t handler = {
+    .on_open = on_open,
+    .on_call = on_call,
+    .on_cancel = on_cancel,
+    .on_message = on_message,
+    .on_half_close = on_half_close,
+};
+
 static void listen_now(dev_server_t *dev)
 {
     pd_grpc_server_options_t options;
@@ -96,8 +140,7 @@ static void listen_now(dev_server_t *dev)
     pd_grpc_server_options_init(&options);
     options.ip = dev->options.ip;
     options.port = dev->options.port;
-    if (pd_grpc_server_new(dev->front, &options, &dev->handler, &dev->frontend_grpc, &dev->server,
-                           &error) != PD_OK) {
+    if (pd_grpc_server_new(dev->front, &options, &handler, dev, &dev->server, &error) != PD_OK) {
         fprintf(stderr, "perdure: %s\n", error.text);
         dev->exit_code = 1;
         stop(dev);
@@ -175,6 +218,10 @@ static void make_loops(dev_server_t *dev)
 
 static void make_node(dev_server_t *dev)
 {
+    static const char *const service_names[] = {
+        "temporal.api.workflowservice.v1.WorkflowService",
+        "temporal.api.operatorservice.v1.OperatorService",
+    };
     pd_node_options_t options = {
         .name = "dev",
         .data_path = dev->options.data_path,
@@ -203,7 +250,7 @@ static void make_node(dev_server_t *dev)
     dev->frontend = pd_frontend_new(&frontend_options);
     dev->frontend_grpc.frontend = dev->frontend;
     dev->frontend_grpc.loop = pd_loop_event_loop(dev->front);
-    dev->handler = pd_frontend_grpc_handler;
+    dev->service = pd_service_new(service_names, PD_ARRAY_COUNT(service_names));
 }
 
 static pd_status_t make_directories(dev_server_t *dev, pd_error_t *error)
@@ -270,6 +317,7 @@ static void unmake(dev_server_t *dev)
 {
     if (dev->server)
         pd_grpc_server_free(dev->server);
+    pd_service_free(dev->service);
     pd_frontend_free(dev->frontend);
     pd_node_free(dev->node);
     for (uint32_t i = 0; i < dev->options.loop_count; i++)
