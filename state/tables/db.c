@@ -14,6 +14,7 @@ enum {
     BACKGROUND_JOBS = 2,
     OPEN_FILES_MAX = 256,
     KEEP_LOG_FILES = 2,
+    INFO_LOG_LEVEL_HEADER = 5, /* rocksdb::HEADER_LEVEL */
     KEY_TEXT_SIZE = 256,
     HASH_BUCKETS = 16 * 1024, /* of a write buffer that is a hash table */
     HISTORY_NUMBER_SIZE = 8,
@@ -160,6 +161,9 @@ static rocksdb_options_t *options_new(const pd_store_shared_t *shared, pdi_table
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
     rocksdb_options_set_max_background_jobs(options, BACKGROUND_JOBS);
     rocksdb_options_set_max_open_files(options, OPEN_FILES_MAX);
+    /* RocksDB's own diagnostics get what is said at opening only: writing to that file on a full
+     * disk aborts the process (see log/README.md). */
+    rocksdb_options_set_info_log_level(options, INFO_LOG_LEVEL_HEADER);
     rocksdb_options_set_keep_log_file_num(options, KEEP_LOG_FILES);
     rocksdb_options_set_stats_dump_period_sec(options, 0);
     rocksdb_options_set_skip_stats_update_on_db_open(options, 1);
