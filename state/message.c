@@ -4,6 +4,7 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "state/message_plan.h"
 
 enum {
     PACKER_CAPACITY_MIN = 4096,
@@ -18,6 +19,7 @@ enum {
 
 void pdi_packer_init(pdi_packer_t *packer)
 {
+    pdi_plans_init();
     packer->data = NULL;
     packer->capacity = packer->at = 0;
 }
@@ -25,7 +27,8 @@ void pdi_packer_init(pdi_packer_t *packer)
 void pdi_packer_deinit(pdi_packer_t *packer)
 {
     pd_free(packer->data);
-    pdi_packer_init(packer);
+    packer->data = NULL;
+    packer->capacity = packer->at = 0;
 }
 
 static void grow(pdi_packer_t *packer, size_t size)
@@ -248,20 +251,98 @@ bool pdi_field_present(const ProtobufCFieldDescriptor *field, const void *messag
     PD_UNREACHABLE();
 }
 
-/* Fields of one oneof that are not set lie side by side (60 of them in a history event): from field
- * i whose oneof has another case, the index to go on with. */
-static unsigned skip_oneof(const ProtobufCMessageDescriptor *type, unsigned i, uint32_t set)
+/* Any field, the slow way. */
+static void put_field(pdi_packer_t *packer, const ProtobufCFieldDescriptor *field,
+                      const void *message)
 {
-    uint32_t id = type->fields[i].id;
+    if (field->label == PROTOBUF_C_LABEL_REPEATED)
+        put_repeated(packer, field, message);
+    else if (pdi_field_present(field, message))
+        put_tag(packer, field->id,
+                put_value(packer, field, CONST_MEMBER(message, char, field->offset)));
+}
 
-    if (set && set < id && id - set <= i && type->fields[i - (id - set)].id == set)
+/* Fields of one oneof that are not set lie side by side (60 of them in a history event): from field
+ * i, whose oneof is set to another case, the index to go on with. */
+static unsigned skip_oneof(const pdi_plan_t *plan, unsigned i, uint32_t set)
+{
+    uint32_t id = plan->fields[i].id;
+
+    if (set && set < id && id - set <= i && plan->fields[i - (id - set)].id == set)
         return i - (id - set) + 1;
     return i;
+}
+
+static inline void put_plan_tag(pdi_packer_t *packer, const pdi_plan_field_t *field)
+{
+    put_bytes(packer, field->tag, field->tag_size);
+}
+
+/* One field that is neither repeated nor in a oneof. */
+static void put_plan_field(pdi_packer_t *packer, const ProtobufCMessageDescriptor *type,
+                           const pdi_plan_t *plan, unsigned i, const void *message)
+{
+    const pdi_plan_field_t *field = &plan->fields[i];
+    const void *member = CONST_MEMBER(message, char, field->offset);
+
+    switch ((pdi_field_kind_t)field->kind) {
+    case PDI_FIELD_STRING: {
+        const char *text = *(char *const *)member;
+        size_t size;
+
+        if (!text || !text[0])
+            return;
+        size = strlen(text);
+        put_bytes(packer, text, size);
+        put_varint(packer, size);
+        break;
+    }
+    case PDI_FIELD_BYTES: {
+        const ProtobufCBinaryData *bytes = member;
+
+        if (bytes->len == 0)
+            return;
+        put_bytes(packer, bytes->data, bytes->len);
+        put_varint(packer, bytes->len);
+        break;
+    }
+    case PDI_FIELD_MESSAGE: {
+        size_t end = packer->capacity - packer->at;
+
+        if (!*(void *const *)member)
+            return;
+        put_message(packer, *(ProtobufCMessage *const *)member);
+        put_varint(packer, packer->capacity - packer->at - end);
+        break;
+    }
+    case PDI_FIELD_64:
+        if (*(const uint64_t *)member == 0)
+            return;
+        put_varint(packer, *(const uint64_t *)member);
+        break;
+    case PDI_FIELD_32:
+        if (*(const int32_t *)member == 0)
+            return;
+        put_varint(packer, (uint64_t)(int64_t) * (const int32_t *)member);
+        break;
+    case PDI_FIELD_BOOL:
+        if (!*(const protobuf_c_boolean *)member)
+            return;
+        put_varint(packer, 1);
+        break;
+    case PDI_FIELD_OTHER:
+    case PDI_FIELD_REPEATED:
+    case PDI_FIELD_ONEOF:
+        put_field(packer, &type->fields[i], message);
+        return;
+    }
+    put_plan_tag(packer, field);
 }
 
 static void put_message(pdi_packer_t *packer, const ProtobufCMessage *message)
 {
     const ProtobufCMessageDescriptor *type = message->descriptor;
+    const pdi_plan_t *plan = pdi_plan(type);
 
     for (unsigned i = message->n_unknown_fields; i-- > 0;) {
         const ProtobufCMessageUnknownField *unknown = &message->unknown_fields[i];
@@ -270,23 +351,25 @@ static void put_message(pdi_packer_t *packer, const ProtobufCMessage *message)
         put_tag(packer, unknown->tag, (int)unknown->wire_type);
     }
     for (unsigned i = type->n_fields; i-- > 0;) {
-        const ProtobufCFieldDescriptor *field = &type->fields[i];
+        const pdi_plan_field_t *field;
 
-        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-            put_repeated(packer, field, message);
+        if (!plan) {
+            put_field(packer, &type->fields[i], message);
             continue;
         }
-        if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
+        field = &plan->fields[i];
+        if (field->kind == PDI_FIELD_REPEATED &&
+            *CONST_MEMBER(message, size_t, field->quantifier_offset) == 0)
+            continue;
+        if (field->kind == PDI_FIELD_ONEOF) {
             uint32_t set = *CONST_MEMBER(message, uint32_t, field->quantifier_offset);
 
             if (set != field->id) {
-                i = skip_oneof(type, i, set);
+                i = skip_oneof(plan, i, set);
                 continue;
             }
         }
-        if (pdi_field_present(field, message))
-            put_tag(packer, field->id,
-                    put_value(packer, field, CONST_MEMBER(message, char, field->offset)));
+        put_plan_field(packer, type, plan, i, message);
     }
 }
 
@@ -351,34 +434,51 @@ static void copy_unknown(ProtobufCMessage *message)
     }
 }
 
+static void copy_field(const ProtobufCFieldDescriptor *field, void *message)
+{
+    if (field->label == PROTOBUF_C_LABEL_REPEATED) {
+        copy_repeated(field, message);
+        return;
+    }
+    if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF &&
+        *CONST_MEMBER(message, uint32_t, field->quantifier_offset) != field->id)
+        return;
+    if (is_pointer(field->type))
+        copy_pointer(field, MEMBER(message, char, field->offset));
+    else if (field->type == PROTOBUF_C_TYPE_BYTES)
+        copy_bytes(MEMBER(message, ProtobufCBinaryData, field->offset));
+}
+
+/* Can the field point to anything? */
+static bool owns_memory(const pdi_plan_field_t *field)
+{
+    return field->kind != PDI_FIELD_64 && field->kind != PDI_FIELD_32 &&
+           field->kind != PDI_FIELD_BOOL;
+}
+
 void *pdi_message_copy(const void *message)
 {
     const ProtobufCMessage *from = message;
+    const pdi_plan_t *plan;
     ProtobufCMessage *to;
 
     if (!message)
         return NULL;
+    pdi_plans_init();
+    plan = pdi_plan(from->descriptor);
     to = pd_memdup(from, from->descriptor->sizeof_message);
     copy_unknown(to);
     for (unsigned i = from->descriptor->n_fields; i-- > 0;) {
-        const ProtobufCFieldDescriptor *field = &from->descriptor->fields[i];
+        if (plan && plan->fields[i].kind == PDI_FIELD_ONEOF) {
+            uint32_t set = *CONST_MEMBER(from, uint32_t, plan->fields[i].quantifier_offset);
 
-        if (field->label == PROTOBUF_C_LABEL_REPEATED) {
-            copy_repeated(field, to);
-            continue;
-        }
-        if (field->flags & PROTOBUF_C_FIELD_FLAG_ONEOF) {
-            uint32_t set = *CONST_MEMBER(from, uint32_t, field->quantifier_offset);
-
-            if (set != field->id) {
-                i = skip_oneof(from->descriptor, i, set);
+            if (set != plan->fields[i].id) {
+                i = skip_oneof(plan, i, set);
                 continue;
             }
         }
-        if (is_pointer(field->type))
-            copy_pointer(field, MEMBER(to, char, field->offset));
-        else if (field->type == PROTOBUF_C_TYPE_BYTES)
-            copy_bytes(MEMBER(to, ProtobufCBinaryData, field->offset));
+        if (!plan || owns_memory(&plan->fields[i]))
+            copy_field(&from->descriptor->fields[i], to);
     }
     return to;
 }

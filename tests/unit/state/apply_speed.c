@@ -1,7 +1,8 @@
 /* apply_speed.c -- how long applying and flushing take, for records that are decoded already.
  *
  * One-activity workflows, seven transitions each, those of many workflows interleaved; by hand:
- *     state_apply_speed [workflows [in flight [transitions per flush [directory]]]]
+ *     state_apply_speed [workflows [in flight [transitions per flush [steps [directory]]]]]
+ * With fewer than 7 steps the workflows stay open: the resident size shows what an idle one costs.
  * Without a directory, RocksDB keeps its files in memory. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -283,6 +284,16 @@ static void flush(pd_store_t *store, times_t *times, int64_t offset)
     times->flushes++;
 }
 
+static long resident_size(void)
+{
+    FILE *file = fopen("/proc/self/statm", "r");
+    long total = 0, resident = 0;
+
+    PD_ASSERT(file && fscanf(file, "%ld %ld", &total, &resident) == 2);
+    fclose(file);
+    return resident * 4096;
+}
+
 static long apply_chunk(pd_store_t *store, int first, char (*run_ids)[PD_UUID_SIZE], int count,
                         int step, long per_flush, long done, times_t *times)
 {
@@ -310,8 +321,9 @@ int main(int argc, char **argv)
 {
     int workflows = argc > 1 ? atoi(argv[1]) : 100000, in_flight = argc > 2 ? atoi(argv[2]) : 1000;
     long per_flush = argc > 3 ? atol(argv[3]) : 5000, done = 0;
-    pd_store_shared_options_t shared_options = {64 << 20, 64 << 20, 1, argc <= 4};
-    pd_store_options_t options = {argc > 4 ? argv[4] : "/speed", NULL, 0, 64 << 20};
+    pd_store_shared_options_t shared_options = {64 << 20, 64 << 20, 1, argc <= 5};
+    pd_store_options_t options = {argc > 5 ? argv[5] : "/speed", NULL, 0, 64 << 20};
+    int steps = argc > 4 ? atoi(argv[4]) : STEPS;
     char(*run_ids)[PD_UUID_SIZE] = calloc((size_t)in_flight, sizeof(*run_ids));
     times_t times = {0};
     pd_store_t *store;
@@ -327,7 +339,7 @@ int main(int argc, char **argv)
     for (int first = 0; first < workflows; first += in_flight) {
         for (int i = 0; i < in_flight; i++)
             pd_random_uuid(&randomness, now_ns, run_ids[i]);
-        for (int step = 0; step < STEPS; step++) {
+        for (int step = 0; step < steps; step++) {
             for (int i = 0; i < in_flight; i += CHUNK)
                 done = apply_chunk(store, first + i, &run_ids[i],
                                    in_flight - i < CHUNK ? in_flight - i : CHUNK, step, per_flush,
@@ -335,6 +347,8 @@ int main(int argc, char **argv)
         }
     }
     flush(store, &times, done);
+    if (steps < STEPS)
+        printf("%ld MB resident\n", resident_size() >> 20);
     printf("%ld transitions, %ld flushes; ns per transition: apply %.0f, flush_begin %.0f, "
            "flush_commit %.0f, evict %.0f; together %.0f/s\n",
            done, times.flushes, 1e9 * times.apply / (double)done, 1e9 * times.begin / (double)done,
