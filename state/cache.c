@@ -161,7 +161,8 @@ static void share_string(char **field, const char *kept)
     *field = (char *)kept;
 }
 
-void pdi_row_share_strings(pdi_run_t *run)
+/* Strings of the row that belong to the workflow, or are the same twice, are kept once. */
+static void pdi_row_share_strings(pdi_run_t *run)
 {
     pdi_row_t *row = run->exec.row;
 
@@ -262,7 +263,8 @@ void pdi_run_let_go(pd_store_t *store, pdi_run_t *run)
         pdi_run_free(store, run);
 }
 
-void pdi_run_used(pd_store_t *store, pdi_run_t *run)
+/* Most recently used. */
+static void pdi_run_used(pd_store_t *store, pdi_run_t *run)
 {
     if (run->list != PDI_LIST_CLEAN || TAILQ_FIRST(&store->clean) == run)
         return;

@@ -189,10 +189,6 @@ void pdi_run_free(pd_store_t *store, pdi_run_t *run);
 /* A removed run, nothing of which is in RocksDB any more. */
 void pdi_run_let_go(pd_store_t *store, pdi_run_t *run);
 void pdi_run_list_set(pd_store_t *store, pdi_run_t *run, pdi_list_t list);
-/* Most recently used. */
-void pdi_run_used(pd_store_t *store, pdi_run_t *run);
-/* Strings of the row that belong to the workflow, or are the same twice, are kept once. */
-void pdi_row_share_strings(pdi_run_t *run);
 
 /* ---- tail.c: the events not flushed yet, or just flushed ---- */
 

@@ -90,7 +90,7 @@ void pdi_executions_put(pd_store_t *store, pdi_run_t *run, pd_bytes_t key)
     run->persisted = true;
 }
 
-pd_status_t pdi_executions_decode(pdi_run_t *run, pd_bytes_t key, pd_bytes_t value,
+static pd_status_t pdi_executions_decode(pdi_run_t *run, pd_bytes_t key, pd_bytes_t value,
                                   pd_error_t *error)
 {
     pdi_row_t *row;

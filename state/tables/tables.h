@@ -69,8 +69,6 @@ void pdi_executions_put(pd_store_t *store, struct pdi_run *run, pd_bytes_t key);
 /* Fills run->exec.row and run->flushed. PD_NOT_FOUND, PD_IO, PD_CORRUPT. */
 pd_status_t pdi_executions_load(pd_store_t *store, struct pdi_run *run, const char *run_id,
                                 pd_error_t *error) PD_MUST_USE;
-pd_status_t pdi_executions_decode(struct pdi_run *run, pd_bytes_t key, pd_bytes_t value,
-                                  pd_error_t *error) PD_MUST_USE;
 
 /* ---- current_runs.c ---- */
 void pdi_current_key(const struct pdi_workflow *workflow, pdi_key_t *key);

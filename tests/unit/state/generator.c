@@ -1,26 +1,12 @@
 #include "tests/unit/state/generator.h"
 
-#include <stdio.h>
-#include <temporal/api/history/v1/message.pb-c.h>
+#include "tests/unit/state/generator_private.h"
 
-#include "api/pb/time.h"
-#include "base/assert.h"
+enum { RUNS_MAX = 2 };
 
-enum { EVENTS_MAX = 64, RUNS_MAX = 2 };
-
-#define S ((int64_t)1000000000)
-#define NAMESPACE "0190b7a2-5f3c-7a11-8000-0123456789ab"
-#define QUEUE_KIND(NAME) TEMPORAL__API__ENUMS__V1__TASK_QUEUE_KIND__TASK_QUEUE_KIND_##NAME
-#define TYPE(NAME) TEMPORAL__API__ENUMS__V1__EVENT_TYPE__EVENT_TYPE_##NAME
-#define CASE(NAME) TEMPORAL__API__HISTORY__V1__HISTORY_EVENT__ATTRIBUTES_##NAME##_EVENT_ATTRIBUTES
-/* Declares `a`, the attributes of a history event of that kind, added to the run (or buffered). */
-#define EVENT(gen, NAME, name, Name)                                                               \
-    Temporal__Api__History__V1__##Name##EventAttributes *a =                                       \
-        add_attributes((gen), TYPE(NAME), CASE(NAME),                                              \
-                       &temporal__api__history__v1__##name##_event_attributes__descriptor)
-#define INTERNAL(gen, NAME, name, Name)                                                            \
-    Perdure__V1__##Name *a =                                                                       \
-        add_internal((gen), PERDURE__V1__EVENT__KIND_##NAME, &perdure__v1__##name##__descriptor)
+#define ATTRIBUTES(name) (&temporal__api__history__v1__##name##_event_attributes__descriptor)
+#define CANCEL_REQUESTED ATTRIBUTES(workflow_execution_cancel_requested)
+#define SIGNALED ATTRIBUTES(workflow_execution_signaled)
 
 void pd_generator_init(pd_generator_t *gen, pd_store_t *store, uint64_t seed,
                        uint32_t workflow_count)
@@ -43,169 +29,13 @@ pd_bytes_t pd_generator_pack(pd_generator_t *gen, const Perdure__V1__Record *rec
     return pd_pb_pack_arena(record, &gen->arena);
 }
 
-/* ---- building ---- */
-
-static bool chance(pd_generator_t *gen, uint64_t percent)
-{
-    return pd_random_chance(&gen->random, percent, 100);
-}
-
-static uint64_t below(pd_generator_t *gen, uint64_t bound)
-{
-    return pd_random_below(&gen->random, bound);
-}
-
-static char *new_id(pd_generator_t *gen, const char *prefix)
-{
-    char uuid[PD_UUID_SIZE];
-
-    pd_random_uuid(&gen->random, gen->now_ns, uuid);
-    return pd_arena_printf(&gen->arena, "%s%s", prefix, uuid);
-}
-
-static Perdure__V1__Event *add(pd_generator_t *gen)
-{
-    Perdure__V1__Event *event = PD_PB_NEW(&gen->arena, Perdure__V1__Event, perdure__v1__event);
-
-    PD_ASSERT(gen->run->n_events < EVENTS_MAX);
-    gen->run->events[gen->run->n_events++] = event;
-    return event;
-}
-
-static void *add_internal(pd_generator_t *gen, Perdure__V1__Event__KindCase kind,
-                          const ProtobufCMessageDescriptor *type)
-{
-    Perdure__V1__Event *event = add(gen);
-    void *message = pd_pb_new(type, &gen->arena);
-
-    event->kind_case = kind;
-    event->run_created = message; /* one pointer for all of them */
-    return message;
-}
-
-static pd_history_event_t *new_event(pd_generator_t *gen, int type, int attributes_case,
-                                     void *attributes)
-{
-    pd_history_event_t *event =
-        PD_PB_NEW(&gen->arena, pd_history_event_t, temporal__api__history__v1__history_event);
-
-    event->event_time = pd_pb_timestamp(&gen->arena, gen->now_ns);
-    event->event_type = (Temporal__Api__Enums__V1__EventType)type;
-    event->attributes_case =
-        (Temporal__Api__History__V1__HistoryEvent__AttributesCase)attributes_case;
-    event->workflow_execution_started_event_attributes = attributes;
-    event->task_id = (int64_t)below(gen, 1u << 20);
-    return event;
-}
-
-static void add_history(pd_generator_t *gen, pd_history_event_t *event)
-{
-    Perdure__V1__Event *wrapped = add(gen);
-
-    event->event_id = gen->next_event_id++;
-    wrapped->kind_case = PERDURE__V1__EVENT__KIND_HISTORY;
-    wrapped->history = event;
-}
-
-static bool task_is_started(pd_generator_t *gen)
-{
-    const Perdure__V1__WorkflowTaskRow *task = gen->exec ? gen->exec->row->workflow_task : NULL;
-
-    return task && task->started_event_id;
-}
-
-static void *add_attributes(pd_generator_t *gen, int type, int attributes_case,
-                            const ProtobufCMessageDescriptor *descriptor)
-{
-    void *attributes = pd_pb_new(descriptor, &gen->arena);
-
-    add_history(gen, new_event(gen, type, attributes_case, attributes));
-    return attributes;
-}
-
-/* From outside: buffered while a workflow task is running. */
-static void add_outside(pd_generator_t *gen, int type, int attributes_case, void *attributes)
-{
-    pd_history_event_t *event = new_event(gen, type, attributes_case, attributes);
-
-    if (!task_is_started(gen)) {
-        add_history(gen, event);
-    } else {
-        INTERNAL(gen, EVENT_BUFFERED, event_buffered, EventBuffered);
-        a->event = event;
-    }
-}
-
-static Temporal__Api__Common__V1__Payload *payload(pd_generator_t *gen, const char *data)
-{
-    Temporal__Api__Common__V1__Payload *made = PD_PB_NEW(
-        &gen->arena, Temporal__Api__Common__V1__Payload, temporal__api__common__v1__payload);
-    Temporal__Api__Common__V1__Payload__MetadataEntry *entry =
-        PD_PB_NEW(&gen->arena, Temporal__Api__Common__V1__Payload__MetadataEntry,
-                  temporal__api__common__v1__payload__metadata_entry);
-
-    entry->key = (char *)"encoding";
-    entry->value.data = (uint8_t *)"json/plain";
-    entry->value.len = 10;
-    made->n_metadata = 1;
-    made->metadata = pd_arena_memdup(&gen->arena, &entry, sizeof(entry));
-    made->data.data = (uint8_t *)data;
-    made->data.len = strlen(data);
-    return made;
-}
-
-static Temporal__Api__Common__V1__Payloads *payloads(pd_generator_t *gen)
-{
-    Temporal__Api__Common__V1__Payloads *made = PD_PB_NEW(
-        &gen->arena, Temporal__Api__Common__V1__Payloads, temporal__api__common__v1__payloads);
-    Temporal__Api__Common__V1__Payload *one =
-        payload(gen, pd_arena_printf(&gen->arena, "\"%0*d\"", (int)below(gen, 300) + 1, 7));
-
-    made->n_payloads = 1;
-    made->payloads = pd_arena_memdup(&gen->arena, &one, sizeof(one));
-    return made;
-}
-
-static Temporal__Api__Common__V1__Memo *memo(pd_generator_t *gen)
-{
-    Temporal__Api__Common__V1__Memo *made =
-        PD_PB_NEW(&gen->arena, Temporal__Api__Common__V1__Memo, temporal__api__common__v1__memo);
-    Temporal__Api__Common__V1__Memo__FieldsEntry *entry =
-        PD_PB_NEW(&gen->arena, Temporal__Api__Common__V1__Memo__FieldsEntry,
-                  temporal__api__common__v1__memo__fields_entry);
-
-    entry->key = pd_arena_printf(&gen->arena, "key%d", (int)below(gen, 4));
-    entry->value = payload(gen, chance(gen, 30) ? "null" : "\"value\"");
-    made->n_fields = 1;
-    made->fields = pd_arena_memdup(&gen->arena, &entry, sizeof(entry));
-    return made;
-}
-
-static Temporal__Api__Taskqueue__V1__TaskQueue *queue(pd_generator_t *gen, bool sticky)
-{
-    Temporal__Api__Taskqueue__V1__TaskQueue *made =
-        PD_PB_NEW(&gen->arena, Temporal__Api__Taskqueue__V1__TaskQueue,
-                  temporal__api__taskqueue__v1__task_queue);
-
-    made->name = (char *)(sticky ? "worker-7:sticky" : "orders");
-    made->kind = sticky ? QUEUE_KIND(STICKY) : QUEUE_KIND(NORMAL);
-    return made;
-}
-
-static Google__Protobuf__Duration *duration(pd_generator_t *gen, uint64_t percent, uint64_t seconds)
-{
-    return chance(gen, percent)
-               ? pd_pb_duration(&gen->arena, (int64_t)(1 + below(gen, seconds)) * S)
-               : NULL;
-}
-
 /* ---- what happens to a run ---- */
 
 static void schedule_task(pd_generator_t *gen, bool sticky)
 {
     EVENT(gen, WORKFLOW_TASK_SCHEDULED, workflow_task_scheduled, WorkflowTaskScheduled);
 
-    a->task_queue = queue(gen, sticky);
+    a->task_queue = gen_queue(gen, sticky);
     a->start_to_close_timeout = pd_pb_duration(&gen->arena, 10 * S);
     a->attempt = 1;
 }
@@ -235,14 +65,14 @@ static void begin_run(pd_generator_t *gen, const char *run_id)
 
     PD_ASSERT(transition->n_runs < RUNS_MAX);
     run->run_id = (char *)run_id;
-    run->events = pd_arena_alloc(&gen->arena, EVENTS_MAX * sizeof(run->events[0]));
+    run->events = pd_arena_alloc(&gen->arena, GENERATOR_EVENTS_MAX * sizeof(run->events[0]));
     transition->runs[transition->n_runs++] = run;
     gen->run = run;
 }
 
 static void start_run(pd_generator_t *gen, const char *run_id, const char *previous_run_id)
 {
-    bool backoff = chance(gen, 20);
+    bool backoff = gen_chance(gen, 20);
 
     begin_run(gen, run_id);
     gen->exec = NULL;
@@ -250,11 +80,11 @@ static void start_run(pd_generator_t *gen, const char *run_id, const char *previ
     gen->started_count++;
     {
         INTERNAL(gen, RUN_CREATED, run_created, RunCreated);
-        a->request_id = new_id(gen, "request-");
+        a->request_id = gen_new_id(gen, "request-");
         a->previous_run_id = (char *)previous_run_id;
         a->first_task_not_before_ns = backoff ? gen->now_ns + 5 * S : 0;
-        a->run_deadline_ns = chance(gen, 30) ? gen->now_ns + 3600 * S : 0;
-        a->execution_deadline_ns = chance(gen, 30) ? gen->now_ns + 7200 * S : 0;
+        a->run_deadline_ns = gen_chance(gen, 30) ? gen->now_ns + 3600 * S : 0;
+        a->execution_deadline_ns = gen_chance(gen, 30) ? gen->now_ns + 7200 * S : 0;
         a->retention_ns = 86400 * S;
     }
     {
@@ -263,13 +93,13 @@ static void start_run(pd_generator_t *gen, const char *run_id, const char *previ
         a->workflow_type = PD_PB_NEW(&gen->arena, Temporal__Api__Common__V1__WorkflowType,
                                      temporal__api__common__v1__workflow_type);
         a->workflow_type->name = (char *)"OrderWorkflow";
-        a->task_queue = queue(gen, false);
-        a->input = payloads(gen);
+        a->task_queue = gen_queue(gen, false);
+        a->input = gen_payloads(gen);
         a->attempt = 1;
         a->first_execution_run_id = (char *)(previous_run_id[0] ? previous_run_id : run_id);
         a->original_execution_run_id = (char *)run_id;
         a->workflow_task_timeout = pd_pb_duration(&gen->arena, 10 * S);
-        a->memo = chance(gen, 50) ? memo(gen) : NULL;
+        a->memo = gen_chance(gen, 50) ? gen_memo(gen) : NULL;
         a->first_workflow_task_backoff = backoff ? pd_pb_duration(&gen->arena, 5 * S) : NULL;
     }
     if (!backoff)
@@ -283,21 +113,20 @@ static void signal_run(pd_generator_t *gen)
         &gen->arena);
 
     a->signal_name = (char *)"approve";
-    a->input = payloads(gen);
-    a->request_id = chance(gen, 80) ? new_id(gen, "signal-") : (char *)"";
-    add_outside(gen, TYPE(WORKFLOW_EXECUTION_SIGNALED), CASE(WORKFLOW_EXECUTION_SIGNALED), a);
+    a->input = gen_payloads(gen);
+    a->request_id = gen_chance(gen, 80) ? gen_new_id(gen, "signal-") : (char *)"";
+    gen_add_outside(gen, TYPE(WORKFLOW_EXECUTION_SIGNALED), CASE(WORKFLOW_EXECUTION_SIGNALED), a);
     wake(gen);
 }
 
 static void cancel_run(pd_generator_t *gen)
 {
-    Temporal__Api__History__V1__WorkflowExecutionCancelRequestedEventAttributes *a = pd_pb_new(
-        &temporal__api__history__v1__workflow_execution_cancel_requested_event_attributes__descriptor,
-        &gen->arena);
+    Temporal__Api__History__V1__WorkflowExecutionCancelRequestedEventAttributes *a =
+        pd_pb_new(CANCEL_REQUESTED, &gen->arena);
 
     a->cause = (char *)"enough";
-    add_outside(gen, TYPE(WORKFLOW_EXECUTION_CANCEL_REQUESTED),
-                CASE(WORKFLOW_EXECUTION_CANCEL_REQUESTED), a);
+    gen_add_outside(gen, TYPE(WORKFLOW_EXECUTION_CANCEL_REQUESTED),
+                    CASE(WORKFLOW_EXECUTION_CANCEL_REQUESTED), a);
     wake(gen);
 }
 
@@ -308,7 +137,7 @@ static void fire_timer(pd_generator_t *gen, const Perdure__V1__TimerRow *timer)
 
     a->timer_id = pd_arena_strdup(&gen->arena, timer->timer_id);
     a->started_event_id = timer->started_event_id;
-    add_outside(gen, TYPE(TIMER_FIRED), CASE(TIMER_FIRED), a);
+    gen_add_outside(gen, TYPE(TIMER_FIRED), CASE(TIMER_FIRED), a);
     wake(gen);
 }
 
@@ -321,22 +150,22 @@ static void end_activity(pd_generator_t *gen, const Perdure__V1__ActivityRow *ac
     started->scheduled_event_id = activity->scheduled_event_id;
     started->attempt = activity->attempt;
     started->identity = pd_arena_strdup(&gen->arena, activity->identity);
-    add_outside(gen, TYPE(ACTIVITY_TASK_STARTED), CASE(ACTIVITY_TASK_STARTED), started);
-    if (chance(gen, 70)) {
+    gen_add_outside(gen, TYPE(ACTIVITY_TASK_STARTED), CASE(ACTIVITY_TASK_STARTED), started);
+    if (gen_chance(gen, 70)) {
         Temporal__Api__History__V1__ActivityTaskCompletedEventAttributes *a = pd_pb_new(
             &temporal__api__history__v1__activity_task_completed_event_attributes__descriptor,
             &gen->arena);
 
         a->scheduled_event_id = activity->scheduled_event_id;
-        a->result = payloads(gen);
-        add_outside(gen, TYPE(ACTIVITY_TASK_COMPLETED), CASE(ACTIVITY_TASK_COMPLETED), a);
+        a->result = gen_payloads(gen);
+        gen_add_outside(gen, TYPE(ACTIVITY_TASK_COMPLETED), CASE(ACTIVITY_TASK_COMPLETED), a);
     } else {
         Temporal__Api__History__V1__ActivityTaskFailedEventAttributes *a = pd_pb_new(
             &temporal__api__history__v1__activity_task_failed_event_attributes__descriptor,
             &gen->arena);
 
         a->scheduled_event_id = activity->scheduled_event_id;
-        add_outside(gen, TYPE(ACTIVITY_TASK_FAILED), CASE(ACTIVITY_TASK_FAILED), a);
+        gen_add_outside(gen, TYPE(ACTIVITY_TASK_FAILED), CASE(ACTIVITY_TASK_FAILED), a);
     }
     wake(gen);
 }
@@ -351,22 +180,22 @@ static bool advance_activity(pd_generator_t *gen, const Perdure__V1__ActivityRow
         a->attempt = activity->attempt;
         a->time_ns = gen->now_ns;
         a->identity = (char *)"worker-7";
-        a->request_id = new_id(gen, "");
+        a->request_id = gen_new_id(gen, "");
         return true;
     }
-    if (chance(gen, 50)) {
+    if (gen_chance(gen, 50)) {
         end_activity(gen, activity);
-    } else if (chance(gen, 50)) {
+    } else if (gen_chance(gen, 50)) {
         INTERNAL(gen, ACTIVITY_HEARTBEAT_RECORDED, activity_heartbeat_recorded,
                  ActivityHeartbeatRecorded);
         a->scheduled_event_id = activity->scheduled_event_id;
         a->time_ns = gen->now_ns;
-        a->details = chance(gen, 50) ? payloads(gen) : NULL;
+        a->details = gen_chance(gen, 50) ? gen_payloads(gen) : NULL;
     } else {
         INTERNAL(gen, ACTIVITY_RETRY_SCHEDULED, activity_retry_scheduled, ActivityRetryScheduled);
         a->scheduled_event_id = activity->scheduled_event_id;
         a->attempt = activity->attempt + 1;
-        a->not_before_ns = gen->now_ns + (int64_t)below(gen, 10) * S;
+        a->not_before_ns = gen->now_ns + (int64_t)gen_below(gen, 10) * S;
         a->last_worker_identity = (char *)"worker-7";
         a->last_failure = PD_PB_NEW(&gen->arena, Temporal__Api__Failure__V1__Failure,
                                     temporal__api__failure__v1__failure);
@@ -383,13 +212,13 @@ static bool flush_buffer(pd_generator_t *gen, bool timers_gone)
 
     if (count == 0)
         return false;
-    add_internal(gen, PERDURE__V1__EVENT__KIND_BUFFERED_EVENTS_FLUSHED,
-                 &perdure__v1__buffered_events_flushed__descriptor);
+    gen_add_internal(gen, PERDURE__V1__EVENT__KIND_BUFFERED_EVENTS_FLUSHED,
+                     &perdure__v1__buffered_events_flushed__descriptor);
     for (size_t i = 0; i < count; i++) {
         pd_history_event_t *event = pd_pb_clone(row->buffered_events[i], &gen->arena);
 
         if (!(timers_gone && event->event_type == TYPE(TIMER_FIRED)))
-            add_history(gen, event);
+            gen_add_history(gen, event);
     }
     return true;
 }
@@ -402,12 +231,12 @@ static void schedule_activity(pd_generator_t *gen, int64_t completed_event_id)
     a->activity_type = PD_PB_NEW(&gen->arena, Temporal__Api__Common__V1__ActivityType,
                                  temporal__api__common__v1__activity_type);
     a->activity_type->name = (char *)"charge";
-    a->task_queue = queue(gen, false);
-    a->input = payloads(gen);
-    a->start_to_close_timeout = duration(gen, 80, 60);
-    a->schedule_to_close_timeout = duration(gen, 50, 600);
-    a->schedule_to_start_timeout = duration(gen, 30, 600);
-    a->heartbeat_timeout = duration(gen, 30, 10);
+    a->task_queue = gen_queue(gen, false);
+    a->input = gen_payloads(gen);
+    a->start_to_close_timeout = gen_duration(gen, 80, 60);
+    a->schedule_to_close_timeout = gen_duration(gen, 50, 600);
+    a->schedule_to_start_timeout = gen_duration(gen, 30, 600);
+    a->heartbeat_timeout = gen_duration(gen, 30, 10);
     a->workflow_task_completed_event_id = completed_event_id;
     a->retry_policy = PD_PB_NEW(&gen->arena, Temporal__Api__Common__V1__RetryPolicy,
                                 temporal__api__common__v1__retry_policy);
@@ -417,7 +246,7 @@ static void schedule_activity(pd_generator_t *gen, int64_t completed_event_id)
 
 static void command(pd_generator_t *gen, int64_t completed_event_id)
 {
-    switch (below(gen, 5)) {
+    switch (gen_below(gen, 5)) {
     case 0:
     case 1:
         schedule_activity(gen, completed_event_id);
@@ -425,13 +254,13 @@ static void command(pd_generator_t *gen, int64_t completed_event_id)
     case 2: {
         EVENT(gen, TIMER_STARTED, timer_started, TimerStarted);
         a->timer_id = pd_arena_printf(&gen->arena, "timer-%lld", (long long)gen->next_event_id);
-        a->start_to_fire_timeout = pd_pb_duration(&gen->arena, (int64_t)below(gen, 100) * S);
+        a->start_to_fire_timeout = pd_pb_duration(&gen->arena, (int64_t)gen_below(gen, 100) * S);
         return;
     }
     case 3: {
         EVENT(gen, WORKFLOW_PROPERTIES_MODIFIED, workflow_properties_modified,
               WorkflowPropertiesModified);
-        a->upserted_memo = memo(gen);
+        a->upserted_memo = gen_memo(gen);
         return;
     }
     default: {
@@ -444,13 +273,13 @@ static void command(pd_generator_t *gen, int64_t completed_event_id)
 
 static void close_run(pd_generator_t *gen, int64_t completed_event_id)
 {
-    if (chance(gen, 60)) {
+    if (gen_chance(gen, 60)) {
         EVENT(gen, WORKFLOW_EXECUTION_COMPLETED, workflow_execution_completed,
               WorkflowExecutionCompleted);
-        a->result = payloads(gen);
+        a->result = gen_payloads(gen);
         a->workflow_task_completed_event_id = completed_event_id;
     } else {
-        char *next_run_id = new_id(gen, "");
+        char *next_run_id = gen_new_id(gen, "");
         char *run_id = pd_arena_strdup(&gen->arena, gen->exec->row->run_id);
         EVENT(gen, WORKFLOW_EXECUTION_CONTINUED_AS_NEW, workflow_execution_continued_as_new,
               WorkflowExecutionContinuedAsNew);
@@ -475,7 +304,7 @@ static void complete_task(pd_generator_t *gen)
         {
             EVENT(gen, WORKFLOW_TASK_SCHEDULED, workflow_task_scheduled, WorkflowTaskScheduled);
             a->attempt = attempt;
-            a->task_queue = queue(gen, false);
+            a->task_queue = gen_queue(gen, false);
         }
         {
             EVENT(gen, WORKFLOW_TASK_STARTED, workflow_task_started, WorkflowTaskStarted);
@@ -489,14 +318,14 @@ static void complete_task(pd_generator_t *gen)
         a->started_event_id = task->transient ? gen->next_event_id - 2 : task->started_event_id;
         a->identity = (char *)"worker-7";
     }
-    if (chance(gen, 50)) {
+    if (gen_chance(gen, 50)) {
         INTERNAL(gen, STICKY_QUEUE_CHANGED, sticky_queue_changed, StickyQueueChanged);
-        a->worker_task_queue = (char *)(chance(gen, 70) ? "worker-7:sticky" : "");
+        a->worker_task_queue = (char *)(gen_chance(gen, 70) ? "worker-7:sticky" : "");
         a->schedule_to_start_timeout_ns = 10 * S;
     }
-    for (uint64_t i = below(gen, 4); i > 0; i--)
+    for (uint64_t i = gen_below(gen, 4); i > 0; i--)
         command(gen, completed_event_id);
-    if (chance(gen, 20)) {
+    if (gen_chance(gen, 20)) {
         for (size_t i = 0; i < row->n_timers && i < 4; i++) {
             EVENT(gen, TIMER_CANCELED, timer_canceled, TimerCanceled);
             a->timer_id = pd_arena_strdup(&gen->arena, row->timers[i]->timer_id);
@@ -508,7 +337,7 @@ static void complete_task(pd_generator_t *gen)
     }
     if (flush_buffer(gen, timers_gone))
         schedule_task(gen, false);
-    else if (chance(gen, 20))
+    else if (gen_chance(gen, 20))
         close_run(gen, completed_event_id);
 }
 
@@ -534,7 +363,7 @@ static void fail_task(pd_generator_t *gen)
         a->scheduled_event_id = gen->next_event_id;
         a->attempt = attempt + 1;
         a->time_ns = gen->now_ns;
-        a->task_queue = queue(gen, false);
+        a->task_queue = gen_queue(gen, false);
         a->start_to_close_timeout_ns = 10 * S;
     }
 }
@@ -549,18 +378,18 @@ static void take_task(pd_generator_t *gen)
         a->started_event_id = task->scheduled_event_id + 1;
         a->time_ns = gen->now_ns;
         a->identity = (char *)"worker-7";
-    } else if (task->sticky && chance(gen, 20)) {
+    } else if (task->sticky && gen_chance(gen, 20)) {
         {
             EVENT(gen, WORKFLOW_TASK_TIMED_OUT, workflow_task_timed_out, WorkflowTaskTimedOut);
             a->scheduled_event_id = task->scheduled_event_id;
         }
-        add_internal(gen, PERDURE__V1__EVENT__KIND_STICKY_QUEUE_CHANGED,
-                     &perdure__v1__sticky_queue_changed__descriptor);
+        gen_add_internal(gen, PERDURE__V1__EVENT__KIND_STICKY_QUEUE_CHANGED,
+                         &perdure__v1__sticky_queue_changed__descriptor);
         schedule_task(gen, false);
     } else {
         EVENT(gen, WORKFLOW_TASK_STARTED, workflow_task_started, WorkflowTaskStarted);
         a->scheduled_event_id = task->scheduled_event_id;
-        a->request_id = new_id(gen, "");
+        a->request_id = gen_new_id(gen, "");
         a->identity = (char *)"worker-7";
         a->history_size_bytes = gen->exec->row->history_size_bytes;
     }
@@ -584,7 +413,7 @@ static void terminate_run(pd_generator_t *gen)
 static void advance_run(pd_generator_t *gen)
 {
     const Perdure__V1__ExecutionRow *row = gen->exec->row;
-    uint64_t dice = below(gen, 100);
+    uint64_t dice = gen_below(gen, 100);
 
     if (dice < 3) {
         terminate_run(gen);
@@ -593,24 +422,24 @@ static void advance_run(pd_generator_t *gen)
     } else if (dice < 23 && !row->cancel_requested) {
         cancel_run(gen);
     } else if (dice < 50 && row->n_activities &&
-               advance_activity(gen, row->activities[below(gen, row->n_activities)])) {
+               advance_activity(gen, row->activities[gen_below(gen, row->n_activities)])) {
         return;
     } else if (dice < 60 && row->n_timers) {
-        const Perdure__V1__TimerRow *timer = row->timers[below(gen, row->n_timers)];
+        const Perdure__V1__TimerRow *timer = row->timers[gen_below(gen, row->n_timers)];
 
         if (timer->fire_buffered)
             signal_run(gen);
         else
             fire_timer(gen, timer);
     } else if (!row->workflow_task && row->first_task_not_before_ns) {
-        add_internal(gen, PERDURE__V1__EVENT__KIND_FIRST_TASK_BACKOFF_ENDED,
-                     &perdure__v1__first_task_backoff_ended__descriptor);
+        gen_add_internal(gen, PERDURE__V1__EVENT__KIND_FIRST_TASK_BACKOFF_ENDED,
+                         &perdure__v1__first_task_backoff_ended__descriptor);
         schedule_task(gen, false);
     } else if (!row->workflow_task) {
         signal_run(gen);
     } else if (!row->workflow_task->started_event_id) {
         take_task(gen);
-    } else if (chance(gen, 85)) {
+    } else if (gen_chance(gen, 85)) {
         complete_task(gen);
     } else {
         fail_task(gen);
@@ -621,19 +450,19 @@ const Perdure__V1__Record *pd_generator_next(pd_generator_t *gen)
 {
     Perdure__V1__Transition *transition;
     pd_error_t error;
-    uint64_t number = below(gen, gen->workflow_count);
+    uint64_t number = gen_below(gen, gen->workflow_count);
 
     pd_arena_reset(&gen->arena);
-    gen->now_ns += (int64_t)below(gen, 2000000000);
+    gen->now_ns += (int64_t)gen_below(gen, 2000000000);
     gen->record = PD_PB_NEW(&gen->arena, Perdure__V1__Record, perdure__v1__record);
     gen->record->time_ns = gen->now_ns;
-    if (chance(gen, 1)) {
+    if (gen_chance(gen, 1)) {
         gen->record->body_case = PERDURE__V1__RECORD__BODY_NAMESPACE_REGISTERED;
         gen->record->namespace_registered = PD_PB_NEW(&gen->arena, Perdure__V1__NamespaceRegistered,
                                                       perdure__v1__namespace_registered);
         gen->record->namespace_registered->namespace_id =
-            pd_arena_printf(&gen->arena, "namespace-%d", (int)below(gen, 5));
-        gen->record->namespace_registered->name = new_id(gen, "name-");
+            pd_arena_printf(&gen->arena, "namespace-%d", (int)gen_below(gen, 5));
+        gen->record->namespace_registered->name = gen_new_id(gen, "name-");
         return gen->record;
     }
     transition = PD_PB_NEW(&gen->arena, Perdure__V1__Transition, perdure__v1__transition);
@@ -646,16 +475,16 @@ const Perdure__V1__Record *pd_generator_next(pd_generator_t *gen)
     transition->runs = pd_arena_alloc(&gen->arena, RUNS_MAX * sizeof(transition->runs[0]));
     PD_ASSERT(pd_store_current(gen->store, NAMESPACE, transition->workflow_id, &gen->exec,
                                &error) == PD_OK);
-    if (!gen->exec || (!pd_execution_is_running(gen->exec) && chance(gen, 50))) {
-        start_run(gen, new_id(gen, ""), "");
+    if (!gen->exec || (!pd_execution_is_running(gen->exec) && gen_chance(gen, 50))) {
+        start_run(gen, gen_new_id(gen, ""), "");
     } else {
         begin_run(gen, pd_arena_strdup(&gen->arena, gen->exec->row->run_id));
         gen->next_event_id = gen->exec->row->next_event_id;
         if (pd_execution_is_running(gen->exec)) {
             advance_run(gen);
         } else {
-            add_internal(gen, PERDURE__V1__EVENT__KIND_RUN_REMOVED,
-                         &perdure__v1__run_removed__descriptor);
+            gen_add_internal(gen, PERDURE__V1__EVENT__KIND_RUN_REMOVED,
+                             &perdure__v1__run_removed__descriptor);
             gen->removed_count++;
         }
     }
