@@ -9,6 +9,7 @@
  * An answer leaves once everything that the worker can have seen counts. */
 #include <temporal/api/errordetails/v1/message.pb-c.h>
 
+#include "engine/limits.h"
 #include "engine/partition/partition_private.h"
 
 typedef Temporal__Api__Workflowservice__V1__QueryWorkflowRequest query_request_t;
@@ -21,6 +22,13 @@ typedef Temporal__Api__Query__V1__WorkflowQueryResult query_result_t;
 enum { FIELD_HISTORY = 8, FAILING_ATTEMPT = 3 };
 
 /* ---- deciding ---- */
+
+/* With a workflow task scheduled or running there is news that the query must come after. */
+static bool must_wait(const pd_execution_t *exec)
+{
+    return pd_execution_is_running(exec) &&
+           (exec->row->workflow_task || !exec->row->any_workflow_task_completed);
+}
 
 static query_response_t *rejected_response(pd_arena_t *arena,
                                            Temporal__Api__Enums__V1__WorkflowExecutionStatus status)
@@ -48,6 +56,20 @@ static bool is_rejected(const query_request_t *request, const Perdure__V1__Execu
     }
 }
 
+/* As many queries may wait for the next workflow task of one run. */
+static bool buffer_is_full(const pd_execution_t *exec)
+{
+    const pdi_run_t *run = exec->engine;
+    const pdi_query_t *query;
+    size_t count = 0;
+
+    if (!run || !must_wait(exec))
+        return false;
+    TAILQ_FOREACH(query, &run->queries, link)
+        count += query->state != PDI_QUERY_OFFERED;
+    return count >= PD_BUFFERED_QUERY_COUNT_MAX;
+}
+
 static const pd_rpc_error_t *decide_query(pd_decision_t *decision, pd_command_t *command)
 {
     const Perdure__V1__ExecutionRow *row = decision->exec->row;
@@ -65,7 +87,12 @@ static const pd_rpc_error_t *decide_query(pd_decision_t *decision, pd_command_t 
     if (!row->workflow_task && !row->any_workflow_task_completed &&
         !pd_execution_is_running(decision->exec))
         return pd_rpc_workflow_not_ready(
-            decision->arena, "Unable to query closed workflow: no workflow task was completed.");
+            decision->arena, "Workflow execution closed before WorkflowTaskStarted event");
+    if (buffer_is_full(decision->exec))
+        return pd_rpc_busy_workflow(decision->arena,
+                                    "consistent query buffer is full, this may be caused by too "
+                                    "many queries and workflow not able to process query fast "
+                                    "enough");
     decision->wait_for_answer = true;
     return NULL;
 }
@@ -115,6 +142,12 @@ static const pd_rpc_error_t *query_failed(pd_arena_t *arena, const char *message
     return pd_rpc_error_detail(arena, PD_RPC_INVALID_ARGUMENT, &detail, "%s", message);
 }
 
+static bool is_answer(int type)
+{
+    return type == TEMPORAL__API__ENUMS__V1__QUERY_RESULT_TYPE__QUERY_RESULT_TYPE_ANSWERED ||
+           type == TEMPORAL__API__ENUMS__V1__QUERY_RESULT_TYPE__QUERY_RESULT_TYPE_FAILED;
+}
+
 /* The worker's words live in its call's arena, the answer in the query's. */
 static void answer_with(pd_partition_t *partition, pdi_query_t *query, int type,
                         const Temporal__Api__Common__V1__Payloads *result, const char *message,
@@ -137,11 +170,28 @@ static void answer_with(pd_partition_t *partition, pdi_query_t *query, int type,
 
 static void offer(pd_partition_t *partition, pdi_query_t *query, bool sticky);
 
+/* The sticky worker seems to be gone: its runs are not to wait for it, either. */
+static void submit_reset_sticky(pd_partition_t *partition, const pdi_query_t *query)
+{
+    const Perdure__V1__ExecutionRow *row = query->run->exec->row;
+    pd_command_t *command;
+
+    if (!pd_execution_is_running(query->run->exec))
+        return;
+    command = pd_command_new(&pd_command_reset_sticky);
+    command->ns = query->command->ns;
+    command->workflow_id = pd_arena_strdup(command->arena, row->workflow_id);
+    command->run_id = pd_arena_strdup(command->arena, row->run_id);
+    pd_partition_submit(partition, command);
+}
+
 static void on_sticky_timeout(pd_timer_t *timer)
 {
     pdi_query_t *query = PD_CONTAINER_OF(timer, pdi_query_t, sticky_timer);
+    pd_partition_t *partition = query->command->partition;
 
-    offer(query->command->partition, query, false);
+    offer(partition, query, false);
+    submit_reset_sticky(partition, query);
 }
 
 static void offer(pd_partition_t *partition, pdi_query_t *query, bool sticky)
@@ -195,8 +245,7 @@ void pdi_query_start(pd_partition_t *partition, pd_command_t *command)
     command->call->unpark = on_canceled;
     if (atomic_load(&command->call->canceled))
         on_canceled(command->call);
-    else if (pd_execution_is_running(exec) &&
-             (exec->row->workflow_task || !exec->row->any_workflow_task_completed))
+    else if (must_wait(exec))
         query->state = PDI_QUERY_BUFFERED;
     else
         go_direct(partition, query);
@@ -231,7 +280,7 @@ static void fill_direct(pd_arena_t *arena, pdi_query_t *query, poll_response_t *
                                         temporal__api__common__v1__workflow_type);
     response->workflow_type->name = row->workflow_type;
     response->previous_started_event_id = row->last_workflow_task_started_event_id;
-    response->started_event_id = row->last_workflow_task_started_event_id;
+    response->attempt = 1;
     response->workflow_execution_task_queue =
         PD_PB_NEW(arena, Temporal__Api__Taskqueue__V1__TaskQueue,
                   temporal__api__taskqueue__v1__task_queue);
@@ -285,8 +334,10 @@ void pd_partition_answer_query(
         pd_call_fail(call, pd_rpc_not_found(call->arena, "query task not found, or already expired"));
         return;
     }
-    answer_with(partition, query, (int)request->completed_type, request->query_result,
-                request->error_message, request->failure);
+    /* An answer that is neither is no answer: the caller goes on waiting. */
+    if (is_answer((int)request->completed_type))
+        answer_with(partition, query, (int)request->completed_type, request->query_result,
+                    request->error_message, request->failure);
     pd_call_respond_data(call, pd_alloc(0), 0);
 }
 
