@@ -119,6 +119,8 @@ void pd_node_start(pd_node_t *node, void (*changed)(void *ctx, pd_node_state_t s
     node->changed = changed;
     node->changed_ctx = ctx;
     node->state = PD_NODE_STARTING;
+    for (uint32_t i = 0; i < node->options.partition_count; i++)
+        node->states[i] = PD_PARTITION_STARTING; /* before any of them can report */
     for (uint32_t i = 0; i < node->options.loop_count; i++) {
         node->matchings[i].start_mail.run = run_start_matching;
         pd_loop_post(node->matchings[i].loop, &node->matchings[i].start_mail);
@@ -126,7 +128,6 @@ void pd_node_start(pd_node_t *node, void (*changed)(void *ctx, pd_node_state_t s
     for (uint32_t i = 0; i < node->options.partition_count; i++) {
         pdi_node_partition_t *self = &node->partitions[i];
 
-        node->states[i] = PD_PARTITION_STARTING;
         self->start_mail.run = run_start_partition;
         pd_loop_post(pd_partition_loop(self->partition), &self->start_mail);
     }
