@@ -1,0 +1,179 @@
+/* sim -- simulated runs of the whole server, each from its seed.
+ *
+ * Seeds run in batches, each batch in a process of its own: whatever way a seed fails (a checker, an
+ * assertion, a sanitizer), the seed is told and the others go on. */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/diag.h"
+#include "tests/sim/sim.h"
+
+enum { BATCH_COUNT = 50, FAILURE_COUNT_MAX = 20, SEED_SECONDS_MAX = 120 };
+
+typedef struct program {
+    sim_options_t options;
+    uint64_t first, count;
+    const char *regressions; /* a file of seeds to run as well */
+    uint64_t *current;       /* shared with the batch's process */
+    unsigned failure_count;
+} program_t;
+
+static void run_batch(program_t *program, const uint64_t *seeds, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++) {
+        sim_options_t options = program->options;
+
+        *program->current = i;
+        options.seed = seeds[i];
+        alarm(SEED_SECONDS_MAX); /* a seed that does not end is a failure, too */
+        sim_run(&options);
+    }
+    alarm(0);
+    *program->current = count; /* what fails now is a leak */
+}
+
+static void tell(program_t *program, const uint64_t *seeds, uint64_t done, uint64_t count,
+                 int status)
+{
+    program->failure_count++;
+    if (done < count)
+        fprintf(stderr, "sim: seed %llu FAILED (%s %d); again: sim --seed %llu --verbose\n",
+                (unsigned long long)seeds[done], WIFSIGNALED(status) ? "signal" : "exit",
+                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+                (unsigned long long)seeds[done]);
+    else
+        fprintf(stderr, "sim: a seed of %llu … %llu LEAKED; again: sim --seed N for each\n",
+                (unsigned long long)seeds[0], (unsigned long long)seeds[count - 1]);
+}
+
+static void run_apart(program_t *program, const uint64_t *seeds, uint64_t count)
+{
+    uint64_t start = 0;
+
+    while (start < count && program->failure_count < FAILURE_COUNT_MAX) {
+        int status = 0;
+        pid_t child;
+
+        fflush(NULL);
+        child = fork();
+        if (child == 0) {
+            run_batch(program, seeds + start, count - start);
+            exit(0);
+        }
+        if (child < 0 || waitpid(child, &status, 0) != child) {
+            perror("sim: fork");
+            exit(2);
+        }
+        if (status == 0)
+            return;
+        tell(program, seeds + start, *program->current, count - start, status);
+        start += *program->current + 1;
+    }
+}
+
+/* Lines "<seed> <what it was>"; # begins a comment. */
+static void run_regressions(program_t *program)
+{
+    FILE *file = fopen(program->regressions, "r");
+    char line[256];
+
+    if (!file) {
+        perror(program->regressions);
+        exit(2);
+    }
+    while (fgets(line, sizeof(line), file)) {
+        char *end;
+        uint64_t seed = strtoull(line, &end, 10);
+
+        if (end != line)
+            run_apart(program, &seed, 1);
+    }
+    fclose(file);
+}
+
+static void run_all(program_t *program)
+{
+    uint64_t seeds[BATCH_COUNT];
+
+    for (uint64_t at = 0; at < program->count && program->failure_count < FAILURE_COUNT_MAX;) {
+        uint64_t count = 0;
+
+        for (; count < BATCH_COUNT && at < program->count; count++, at++)
+            seeds[count] = program->first + at;
+        run_apart(program, seeds, count);
+        if (isatty(STDERR_FILENO))
+            fprintf(stderr, "\rsim: %llu of %llu", (unsigned long long)at,
+                    (unsigned long long)program->count);
+    }
+}
+
+static const char usage[] =
+    "sim [options]: the whole server, simulated\n"
+    "\n"
+    "  --seed N            one run\n"
+    "  --seeds COUNT       so many runs (default 100)\n"
+    "  --first N           … from this seed on (default 1)\n"
+    "  --steps N           steps with faults, of each run (default: the seed chooses)\n"
+    "  --regressions FILE  the seeds listed there\n"
+    "  --verbose           every step, and the server's diagnostics\n";
+
+static void parse(int argc, char **argv, program_t *program)
+{
+    static const struct option longs[] = {
+        {"seed", required_argument, NULL, 's'},  {"seeds", required_argument, NULL, 'c'},
+        {"first", required_argument, NULL, 'f'}, {"steps", required_argument, NULL, 't'},
+        {"verbose", no_argument, NULL, 'v'},     {"regressions", required_argument, NULL, 'r'},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+
+    while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
+        switch (option) {
+        case 's':
+            program->first = strtoull(optarg, NULL, 10);
+            program->count = 1;
+            break;
+        case 'c':
+            program->count = strtoull(optarg, NULL, 10);
+            break;
+        case 'f':
+            program->first = strtoull(optarg, NULL, 10);
+            break;
+        case 't':
+            program->options.step_count = strtoull(optarg, NULL, 10);
+            break;
+        case 'r':
+            program->regressions = optarg;
+            break;
+        case 'v':
+            program->options.verbose = true;
+            break;
+        default:
+            fputs(usage, stderr);
+            exit(2);
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
+    program_t program = {.first = 1, .count = 100};
+
+    parse(argc, argv, &program);
+    /* Nothing above an error is news here: losing partitions is the point. */
+    pd_diag_set_level(program.options.verbose ? PD_DIAG_DEBUG : PD_DIAG_ERROR + 1);
+    program.current = mmap(NULL, sizeof(*program.current), PROT_READ | PROT_WRITE,
+                           MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    PD_ASSERT(program.current != MAP_FAILED);
+    if (program.regressions)
+        run_regressions(&program);
+    run_all(&program);
+    printf("sim: %llu seeds from %llu, %u failed\n", (unsigned long long)program.count,
+           (unsigned long long)program.first, program.failure_count);
+    return program.failure_count ? 1 : 0;
+}

@@ -1,0 +1,102 @@
+/* sim.h -- one simulated run of the whole server under one seed: what its parts share.
+ *
+ * Loop 0 carries the broker (the memory log's storage), loop 1 the frontend, clients and workers,
+ * the others the engine. Parts: sim_world (the server, its crashes), sim_client, sim_worker (who use
+ * it), sim_ledger (what they were promised), sim_audit (what the log says), check_* (whether the two
+ * agree). Thread: one. */
+#ifndef TESTS_SIM_SIM_H
+#define TESTS_SIM_SIM_H
+
+#include <temporal/api/workflowservice/v1/request_response.pb-c.h>
+
+#include "api/pb/time.h"
+#include "base/assert.h"
+#include "base/memory.h"
+#include "tests/sim/sim_loop.h"
+
+#define SIM_US INT64_C(1000)
+#define SIM_MS INT64_C(1000000)
+#define SIM_S INT64_C(1000000000)
+#define SIM_WS(Name) Temporal__Api__Workflowservice__V1__##Name
+#define SIM_WS_NEW(arena, Type, name)                                                              \
+    PD_PB_NEW(arena, Temporal__Api__Workflowservice__V1__##Type,                                   \
+              temporal__api__workflowservice__v1__##name)
+
+enum { SIM_LOOP_BROKER, SIM_LOOP_FRONT, SIM_LOOP_ENGINE };
+
+typedef struct sim_world sim_world_t;
+typedef struct sim_ledger sim_ledger_t;
+typedef struct sim_audit sim_audit_t;
+typedef struct sim_clients sim_clients_t;
+typedef struct sim_workers sim_workers_t;
+
+typedef struct sim_options {
+    uint64_t seed;
+    uint64_t step_count; /* of the part with faults; 0: the seed chooses */
+    bool verbose;
+} sim_options_t;
+
+typedef struct sim {
+    sim_options_t options;
+    pd_random_t random; /* of clients, workers and faults */
+    sim_loops_t loops;
+    bool faults;  /* in the first part of a run */
+    bool closing; /* clients make nothing new */
+    uint32_t partition_count;
+    uint32_t task_queue_count;
+    uint32_t workflow_id_count;
+    sim_world_t *world;
+    sim_ledger_t *ledger;
+    sim_audit_t *audit;
+    sim_clients_t *clients;
+    sim_workers_t *workers;
+} sim_t;
+
+/* The promise is broken: tells why and how to see it again, and ends the process. */
+void sim_fail(sim_t *sim, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
+/* A line of the trace, with --verbose. */
+void sim_trace(sim_t *sim, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define SIM_CHECK(sim, condition, ...)                                                             \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            sim_fail((sim), __VA_ARGS__);                                                          \
+    } while (0)
+
+/* One whole run. Returns when all is well. */
+void sim_run(const sim_options_t *options);
+
+/* ---- dice ---- */
+
+static inline uint64_t sim_below(sim_t *sim, uint64_t bound)
+{
+    return pd_random_below(&sim->random, bound);
+}
+
+static inline bool sim_chance(sim_t *sim, uint32_t percent)
+{
+    return pd_random_below(&sim->random, 100) < percent;
+}
+
+/* Only while faults are on. */
+static inline bool sim_fault(sim_t *sim, uint32_t percent)
+{
+    return sim->faults && sim_chance(sim, percent);
+}
+
+static inline int64_t sim_between(sim_t *sim, int64_t min_ns, int64_t max_ns)
+{
+    return min_ns + (int64_t)pd_random_below(&sim->random, (uint64_t)(max_ns - min_ns) + 1);
+}
+
+static inline pd_loop_t *sim_front(sim_t *sim)
+{
+    return sim_loops_at(&sim->loops, SIM_LOOP_FRONT);
+}
+
+static inline int64_t sim_now_ns(const sim_t *sim)
+{
+    return sim->loops.now_ns;
+}
+
+#endif

@@ -1,0 +1,49 @@
+/* sim_loop.h -- several event loops on one thread, under one simulated clock.
+ *
+ * Mail is run one at a time, the next from a loop that the seed chooses; so two loops interleave in
+ * every order that threads could, yet a run repeats from its seed. When nothing is to be run now,
+ * the clock jumps to the next timer. A loop can be stuck for a while: nothing of it runs, as if its
+ * thread had been paused.
+ *
+ * Thread: one. Ownership: mail and timers are borrowed, as always (base/loop.h). */
+#ifndef TESTS_SIM_SIM_LOOP_H
+#define TESTS_SIM_SIM_LOOP_H
+
+#include "base/loop.h"
+#include "base/random.h"
+#include "base/timer_heap.h"
+
+enum { SIM_LOOP_COUNT_MAX = 6 };
+
+typedef struct sim_loops sim_loops_t;
+
+typedef struct sim_loop {
+    pd_loop_t loop; /* first: converts */
+    sim_loops_t *all;
+    pd_mail_t *first, *last;
+    pd_timer_heap_t timers;
+    int64_t stuck_until_ns;
+} sim_loop_t;
+
+struct sim_loops {
+    sim_loop_t items[SIM_LOOP_COUNT_MAX];
+    uint32_t count;
+    int64_t now_ns;
+    pd_random_t random;
+    sim_loop_t *current; /* NULL: the caller may pose as any of them */
+    uint64_t step_count;
+    uint32_t full_ppm; /* a mailbox is full for new work */
+};
+
+void sim_loops_init(sim_loops_t *loops, uint64_t seed, uint32_t count, int64_t now_ns);
+/* All mail must have been run. */
+void sim_loops_deinit(sim_loops_t *loops);
+pd_loop_t *sim_loops_at(sim_loops_t *loops, uint32_t index);
+/* Runs one mail or timer, or lets the clock jump. False: nothing is left. */
+bool sim_loops_step(sim_loops_t *loops);
+/* Runs one mail or timer that is due, stuck loops included; the clock stands. False: none is. */
+bool sim_loops_step_now(sim_loops_t *loops);
+bool sim_loop_idle(const sim_loops_t *loops, uint32_t index);
+void sim_loop_stick(sim_loops_t *loops, uint32_t index, int64_t for_ns);
+
+#endif
