@@ -228,29 +228,82 @@ static WORKFLOW(PendingWorkflowTaskInfo) *
     return info;
 }
 
-/* Which request made which event: so far only the start is kept. */
-static void fill_request_ids(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row,
-                             WORKFLOW(WorkflowExecutionExtendedInfo) * extended)
-{
-    WORKFLOW(WorkflowExecutionExtendedInfo__RequestIdInfosEntry) *entry = PD_PB_NEW(
-        arena, WORKFLOW(WorkflowExecutionExtendedInfo__RequestIdInfosEntry),
-        temporal__api__workflow__v1__workflow_execution_extended_info__request_id_infos_entry);
+/* ---- request IDs ---- */
 
-    if (pd_pb_empty(row->create_request_id))
-        return;
-    entry->key = row->create_request_id;
-    entry->value =
-        PD_PB_NEW(arena, WORKFLOW(RequestIdInfo), temporal__api__workflow__v1__request_id_info);
-    entry->value->event_type = PD_EVENT(WORKFLOW_EXECUTION_STARTED);
-    entry->value->event_id = 1;
-    extended->request_id_infos = pd_arena_alloc(arena, sizeof *extended->request_id_infos);
-    extended->request_id_infos[0] = entry;
-    extended->n_request_id_infos = 1;
+/* How far the history is searched for the events of attached requests. */
+enum { SEARCH_EVENT_COUNT_MAX = 2000 };
+
+static bool attaches(const pd_history_event_t *event, const char *request_id)
+{
+    return event->event_type == PD_EVENT(WORKFLOW_EXECUTION_OPTIONS_UPDATED) &&
+           strcmp(
+               pd_pb_str(
+                   event->workflow_execution_options_updated_event_attributes->attached_request_id),
+               request_id) == 0;
 }
 
-static WORKFLOW(WorkflowExecutionExtendedInfo) *
-    extended_of(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row)
+/* The event that attached the request: its ID, 0 while it is buffered, -1 when it is not found. */
+static int64_t attaching_event(const pd_decision_t *decision, const char *request_id)
 {
+    const Perdure__V1__ExecutionRow *row = decision->exec->row;
+
+    for (size_t i = 0; i < row->n_buffered_events; i++)
+        if (attaches(row->buffered_events[i], request_id))
+            return 0;
+    for (int64_t id = 2; id < row->next_event_id && id < SEARCH_EVENT_COUNT_MAX; id++) {
+        pd_history_event_t *event = NULL;
+        pd_error_t error;
+
+        if (pd_store_history_event(decision->store, decision->exec, id, decision->arena, &event,
+                                   &error) != PD_OK)
+            break;
+        if (event && attaches(event, request_id))
+            return id;
+    }
+    return -1;
+}
+
+static void add_request_id(pd_arena_t *arena, WORKFLOW(WorkflowExecutionExtendedInfo) * extended,
+                           const char *request_id, int event_type, int64_t event_id)
+{
+    typedef WORKFLOW(WorkflowExecutionExtendedInfo__RequestIdInfosEntry) entry_t;
+    entry_t *entry = PD_PB_NEW(
+        arena, entry_t,
+        temporal__api__workflow__v1__workflow_execution_extended_info__request_id_infos_entry);
+
+    entry->key = (char *)request_id;
+    entry->value =
+        PD_PB_NEW(arena, WORKFLOW(RequestIdInfo), temporal__api__workflow__v1__request_id_info);
+    entry->value->event_type = event_type;
+    entry->value->event_id = event_id;
+    entry->value->buffered = event_id == 0;
+    extended->request_id_infos[extended->n_request_id_infos++] = entry;
+}
+
+/* Which request made which event. */
+static void fill_request_ids(const pd_decision_t *decision,
+                             WORKFLOW(WorkflowExecutionExtendedInfo) * extended)
+{
+    const Perdure__V1__ExecutionRow *row = decision->exec->row;
+
+    extended->request_id_infos = pd_arena_calloc(decision->arena, row->n_attached_request_ids + 1,
+                                                 sizeof *extended->request_id_infos);
+    if (!pd_pb_empty(row->create_request_id))
+        add_request_id(decision->arena, extended, row->create_request_id,
+                       PD_EVENT(WORKFLOW_EXECUTION_STARTED), 1);
+    for (size_t i = 0; i < row->n_attached_request_ids; i++) {
+        int64_t event_id = attaching_event(decision, row->attached_request_ids[i]);
+
+        if (event_id >= 0)
+            add_request_id(decision->arena, extended, row->attached_request_ids[i],
+                           PD_EVENT(WORKFLOW_EXECUTION_OPTIONS_UPDATED), event_id);
+    }
+}
+
+static WORKFLOW(WorkflowExecutionExtendedInfo) * extended_of(const pd_decision_t *decision)
+{
+    const Perdure__V1__ExecutionRow *row = decision->exec->row;
+    pd_arena_t *arena = decision->arena;
     WORKFLOW(WorkflowExecutionExtendedInfo) *extended =
         PD_PB_NEW(arena, WORKFLOW(WorkflowExecutionExtendedInfo),
                   temporal__api__workflow__v1__workflow_execution_extended_info);
@@ -262,7 +315,7 @@ static WORKFLOW(WorkflowExecutionExtendedInfo) *
         extended->run_expiration_time->seconds = NO_TIME_S;
     extended->cancel_requested = row->cancel_requested;
     extended->original_start_time = pd_pb_timestamp(arena, row->start_time_ns);
-    fill_request_ids(arena, row, extended);
+    fill_request_ids(decision, extended);
     return extended;
 }
 
@@ -359,14 +412,39 @@ static void add_build_ids(pd_arena_t *arena, const Perdure__V1__ExecutionRow *ro
     info->search_attributes = all;
 }
 
-static void fill_from_history(const pd_decision_t *decision, WORKFLOW(WorkflowExecutionInfo) * info)
+/* Points of a run that another one followed can be reset to for as long as the run is kept. */
+static void expire_points(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row,
+                          WORKFLOW(ResetPoints) * points)
 {
+    if (pd_pb_empty(row->next_run_id))
+        return;
+    for (size_t i = 0; i < points->n_points; i++)
+        if (!points->points[i]->expire_time)
+            points->points[i]->expire_time = pd_pb_timestamp(arena, row->removal_time_ns);
+}
+
+/* A timeout that was given as 0 is told as 0, one that was not given is not told. */
+static void fill_zero_timeouts(pd_arena_t *arena, const pd_started_t *started,
+                               WORKFLOW(WorkflowExecutionConfig) * config)
+{
+    if (!config->workflow_execution_timeout && started->workflow_execution_timeout)
+        config->workflow_execution_timeout = pd_pb_duration(arena, 0);
+    if (!config->workflow_run_timeout && started->workflow_run_timeout)
+        config->workflow_run_timeout = pd_pb_duration(arena, 0);
+}
+
+static void fill_from_history(const pd_decision_t *decision, response_t *response)
+{
+    WORKFLOW(WorkflowExecutionInfo) *info = response->workflow_execution_info;
     pd_started_t *started = started_of(decision);
 
     info->auto_reset_points =
         started ? pd_reset_points_of(decision->store, decision->exec, decision->arena, started)
                 : PD_PB_NEW(decision->arena, WORKFLOW(ResetPoints),
                             temporal__api__workflow__v1__reset_points);
+    expire_points(decision->arena, decision->exec->row, info->auto_reset_points);
+    if (started)
+        fill_zero_timeouts(decision->arena, started, response->execution_config);
     info->most_recent_worker_version_stamp = last_stamp(decision);
     if (decision->exec->row->any_workflow_task_completed)
         add_build_ids(decision->arena, decision->exec->row, info);
@@ -381,10 +459,10 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
 
     response->execution_config = config_of(decision->arena, row);
     response->workflow_execution_info = info_of(decision->arena, row);
-    fill_from_history(decision, response->workflow_execution_info);
+    fill_from_history(decision, response);
     fill_activities(decision, response);
     response->pending_workflow_task = task_of(decision->arena, row->workflow_task);
-    response->workflow_extended_info = extended_of(decision->arena, row);
+    response->workflow_extended_info = extended_of(decision);
     decision->response_data = pd_pb_pack_arena(response, decision->arena);
     return NULL;
 }
