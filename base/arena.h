@@ -1,7 +1,7 @@
 /* arena.h -- memory that dies together: one arena per call, per record, per decision.
  *
- * Allocation bumps a pointer; nothing is freed singly. Reset keeps the first chunk, so an arena that
- * is reused for each record soon allocates nothing at all.
+ * Allocation bumps a pointer; nothing is freed singly. Reset keeps the first chunk, so an arena
+ * that is reused for each record soon allocates nothing at all.
  * Thread: one at a time (an arena moves with the object that owns it). */
 #ifndef PD_BASE_ARENA_H
 #define PD_BASE_ARENA_H

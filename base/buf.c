@@ -49,14 +49,6 @@ pd_status_t pd_buf_append(pd_buf_t *buf, const void *data, size_t size)
     return PD_OK;
 }
 
-void pd_buf_consume(pd_buf_t *buf, size_t size)
-{
-    PD_ASSERT(size <= buf->size);
-    buf->size -= size;
-    if (buf->size)
-        memmove(buf->data, buf->data + size, buf->size);
-}
-
 uint8_t *pd_buf_detach(pd_buf_t *buf, size_t *size)
 {
     uint8_t *data = buf->data;

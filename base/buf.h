@@ -45,8 +45,6 @@ void pd_buf_clear(pd_buf_t *buf);
 pd_status_t pd_buf_reserve(pd_buf_t *buf, size_t size) PD_MUST_USE;
 /* PD_LIMIT when size_max would be passed; the buffer is unchanged then. */
 pd_status_t pd_buf_append(pd_buf_t *buf, const void *data, size_t size) PD_MUST_USE;
-/* Removes `size` bytes from the front. size <= buf->size. */
-void pd_buf_consume(pd_buf_t *buf, size_t size);
 /* Hands the memory to the caller (pd_free) and leaves the buffer empty. */
 uint8_t *pd_buf_detach(pd_buf_t *buf, size_t *size);
 

@@ -58,7 +58,7 @@ static inline bool pd_loop_try_post(pd_loop_t *loop, pd_mail_t *mail)
     return loop->ops->try_post(loop, mail);
 }
 
-/* Wall clock in ns since 1970, read once per turn of the loop and never going back within a process.
+/* Wall clock in ns since 1970, read once per turn of the loop, never going back within a process.
  * @thread loop */
 static inline int64_t pd_loop_now_ns(pd_loop_t *loop)
 {

@@ -22,7 +22,7 @@ struct pd_loop_event {
     char name[16];
     pthread_t thread;
     bool threaded;
-    _Atomic(pthread_t) runner; /* the thread inside the loop, 0 when none */
+    _Atomic(pthread_t) runner;  /* the thread inside the loop, 0 when none */
     _Atomic(pd_mail_t *) inbox; /* newest first */
     _Atomic(uint32_t) inbox_count;
     pd_mail_t *own_first, **own_last; /* posted by the loop's own thread, oldest first */
@@ -39,7 +39,7 @@ static pd_loop_event_t *self_of(pd_loop_t *loop)
     return (pd_loop_event_t *)loop;
 }
 
-/* The clock a turn sees. Steps of the wall clock backwards are hidden: time stands still instead. */
+/* The clock a turn sees. When the wall clock steps back, time stands still instead. */
 static void refresh_now(pd_loop_event_t *self)
 {
     int64_t now_ns = pd_os_wall_ns();

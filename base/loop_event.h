@@ -10,8 +10,8 @@ struct event_base;
 typedef struct pd_loop_event pd_loop_event_t;
 
 typedef struct pd_loop_event_options {
-    const char *name;        /* thread name, at most 15 characters */
-    uint32_t mailbox_count;  /* what pd_loop_try_post may have waiting */
+    const char *name;       /* thread name, at most 15 characters */
+    uint32_t mailbox_count; /* what pd_loop_try_post may have waiting */
 } pd_loop_event_options_t;
 
 pd_loop_event_t *pd_loop_event_new(const pd_loop_event_options_t *options);
@@ -27,8 +27,8 @@ void pd_loop_event_run(pd_loop_event_t *self);
 void pd_loop_event_break(pd_loop_event_t *self);
 
 pd_loop_t *pd_loop_event_loop(pd_loop_event_t *self);
-/* Reads the clock anew: the first thing an I/O callback does, since only mail and timers begin with a
- * fresh clock by themselves. Returns it. @thread loop */
+/* Reads the clock anew: the first thing an I/O callback does, since only mail and timers begin with
+ * a fresh clock by themselves. Returns it. @thread loop */
 int64_t pd_loop_event_refresh_ns(pd_loop_event_t *self);
 /* For bufferevents and signals. Borrowed. @thread loop */
 struct event_base *pd_loop_event_base(pd_loop_event_t *self);

@@ -1,7 +1,7 @@
 /* status.h -- result codes and errors of everything below the API.
  *
  * Three classes (see pd_status_class): *rejected* concerns one request and is told to its sender;
- * *retriable* goes away by itself (back off and repeat); *fatal* stops the partition or the process.
+ * *retriable* goes away by itself (back off and repeat); *fatal* stops the partition or process.
  * Thread: any. Ownership: pd_error_t belongs to the caller and holds its text by value. */
 #ifndef PD_BASE_STATUS_H
 #define PD_BASE_STATUS_H
@@ -20,7 +20,7 @@ typedef enum pd_status {
     PD_TIMEOUT = 6,         /* rejected: the caller's deadline */
     PD_UNAVAILABLE = 7,     /* retriable: not reachable or not ready now */
     PD_BUSY = 8,            /* retriable: a queue is full */
-    PD_UNKNOWN_OUTCOME = 9, /* retriable for the partition: an append may or may not have happened */
+    PD_UNKNOWN_OUTCOME = 9, /* retriable: an append may or may not have happened */
     PD_FENCED = 10,         /* fatal for the owner: a newer epoch exists */
     PD_CORRUPT = 11,        /* fatal: stored bytes are not what was written */
     PD_IO = 12,             /* fatal: disk, broker or operating system refused */

@@ -1,7 +1,8 @@
 /* command.h -- what is handed to a partition: somebody wants to change, or to read, one workflow.
  *
  * A command's kind is a table of functions, one kind a file in decide/ (those that change) or
- * partition/read_*.c (those that read: they decide too, but draft no events). The partition runs them in the one order that is right:
+ * partition/read_*.c (those that read: they decide too, but draft no events). The partition runs
+ * them in the one order that is right:
  *
  *   decide (pure) -> append -> apply in memory -> `applied` -> acknowledged -> `acknowledged`
  *
@@ -39,8 +40,7 @@ typedef struct pd_command_kind {
     void (*acknowledged)(pd_partition_t *partition, pd_command_t *command);
     /* Optional: refused, or the partition was lost with the outcome unknown (error UNAVAILABLE).
      * Default: fails the call. */
-    void (*refused)(pd_partition_t *partition, pd_command_t *command,
-                    const pd_rpc_error_t *error);
+    void (*refused)(pd_partition_t *partition, pd_command_t *command, const pd_rpc_error_t *error);
 } pd_command_kind_t;
 
 struct pd_command {
@@ -50,13 +50,13 @@ struct pd_command {
     pd_arena_t *arena; /* the call's; or the command's own when call is NULL */
     const pd_namespace_t *ns;
     const char *workflow_id;
-    const char *run_id;  /* "": the current run */
-    const void *request; /* the API's request message, checked by the frontend */
+    const char *run_id;                  /* "": the current run */
+    const void *request;                 /* the API's request message, checked by the frontend */
     const Perdure__V1__TaskToken *token; /* kinds that answer a task */
     pd_poll_t *poll; /* START_* kinds: the poller, answered instead of `call`, which is NULL */
     int64_t scheduled_event_id; /* … which one */
     int32_t attempt;
-    void *user; /* of the kind */
+    void *user;              /* of the kind */
     pd_decision_t *decision; /* set while in the partition */
     pd_partition_t *partition;
 };
@@ -67,19 +67,19 @@ pd_command_t *pd_command_new(const pd_command_kind_t *kind);
 
 /* Every kind. The frontend makes those that come from clients, matching the START_* ones, the
  * partition's clock FIRE_TIMERS. `request` is what the name says. */
-extern const pd_command_kind_t pd_command_start_workflow;    /* StartWorkflowExecutionRequest */
-extern const pd_command_kind_t pd_command_signal;            /* SignalWorkflowExecutionRequest */
-extern const pd_command_kind_t pd_command_signal_with_start; /* SignalWithStart…Request */
-extern const pd_command_kind_t pd_command_request_cancel;    /* RequestCancel…Request */
-extern const pd_command_kind_t pd_command_terminate;         /* Terminate…Request */
-extern const pd_command_kind_t pd_command_reset_sticky;      /* ResetStickyTaskQueueRequest */
-extern const pd_command_kind_t pd_command_start_workflow_task;    /* poll, scheduled_event_id */
-extern const pd_command_kind_t pd_command_complete_workflow_task; /* RespondWorkflowTaskCompleted… */
+extern const pd_command_kind_t pd_command_start_workflow;      /* StartWorkflowExecutionRequest */
+extern const pd_command_kind_t pd_command_signal;              /* SignalWorkflowExecutionRequest */
+extern const pd_command_kind_t pd_command_signal_with_start;   /* SignalWithStart…Request */
+extern const pd_command_kind_t pd_command_request_cancel;      /* RequestCancel…Request */
+extern const pd_command_kind_t pd_command_terminate;           /* Terminate…Request */
+extern const pd_command_kind_t pd_command_reset_sticky;        /* ResetStickyTaskQueueRequest */
+extern const pd_command_kind_t pd_command_start_workflow_task; /* poll, scheduled_event_id */
+extern const pd_command_kind_t pd_command_complete_workflow_task; /* RespondWorkflowTaskComple… */
 extern const pd_command_kind_t pd_command_fail_workflow_task;     /* RespondWorkflowTaskFailed… */
 extern const pd_command_kind_t pd_command_start_activity_task;    /* poll, scheduled_event_id */
-extern const pd_command_kind_t pd_command_complete_activity; /* RespondActivityTaskCompleted… */
-extern const pd_command_kind_t pd_command_fail_activity;     /* RespondActivityTaskFailed… */
-extern const pd_command_kind_t pd_command_cancel_activity;   /* RespondActivityTaskCanceled… */
+extern const pd_command_kind_t pd_command_complete_activity;  /* RespondActivityTaskCompleted… */
+extern const pd_command_kind_t pd_command_fail_activity;      /* RespondActivityTaskFailed… */
+extern const pd_command_kind_t pd_command_cancel_activity;    /* RespondActivityTaskCanceled… */
 extern const pd_command_kind_t pd_command_heartbeat_activity; /* RecordActivityTaskHeartbeat… */
 /* The ById forms: the frontend turns them into the four above, with a token whose
  * scheduled_event_id is 0 and activity_id set. */

@@ -92,6 +92,11 @@ static bool has_encoding(const COMMON(Payload) * payload, const char *encoding)
 
 /* ---- values ---- */
 
+static int two_digits(const char *text)
+{
+    return (text[0] - '0') * 10 + text[1] - '0';
+}
+
 /* 2006-01-02T15:04:05[.999…](Z|±hh:mm) */
 static bool is_rfc3339(const char *text)
 {
@@ -105,8 +110,12 @@ static bool is_rfc3339(const char *text)
     for (size_t i = 0; form[i]; i++, text++)
         if (form[i] == 'd' ? !isdigit((unsigned char)*text) : *text != form[i])
             return false;
-    if (sscanf(text - 15, "-%2d-%2dT%2d:%2d:%2d", &month, &day, &hour, &minute, &second) != 5 ||
-        month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 59)
+    month = two_digits(text - 14);
+    day = two_digits(text - 11);
+    hour = two_digits(text - 8);
+    minute = two_digits(text - 5);
+    second = two_digits(text - 2);
+    if (month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 59)
         return false;
     if (*text == '.') {
         text++;

@@ -162,7 +162,7 @@ static void share_string(char **field, const char *kept)
 }
 
 /* Strings of the row that belong to the workflow, or are the same twice, are kept once. */
-static void pdi_row_share_strings(pdi_run_t *run)
+static void share_strings(pdi_run_t *run)
 {
     pdi_row_t *row = run->exec.row;
 
@@ -264,7 +264,7 @@ void pdi_run_let_go(pd_store_t *store, pdi_run_t *run)
 }
 
 /* Most recently used. */
-static void pdi_run_used(pd_store_t *store, pdi_run_t *run)
+static void mark_used(pd_store_t *store, pdi_run_t *run)
 {
     if (run->list != PDI_LIST_CLEAN || TAILQ_FIRST(&store->clean) == run)
         return;
@@ -279,7 +279,7 @@ pd_status_t pdi_run_peek(pd_store_t *store, pdi_workflow_t *workflow, const char
     pd_status_t status = pdi_executions_load(store, run, run_id, error);
 
     if (run->exec.row)
-        pdi_row_share_strings(run);
+        share_strings(run);
     if (status == PD_OK)
         status = pdi_signals_load(store, run, error);
     if (status != PD_OK) {
@@ -310,7 +310,7 @@ pd_status_t pdi_run_load(pd_store_t *store, pdi_workflow_t *workflow, const char
     if (run) {
         if (!run->exec.removed)
             *out = run;
-        pdi_run_used(store, run);
+        mark_used(store, run);
         return PD_OK;
     }
     status = pdi_run_peek(store, workflow, run_id, &run, error);
@@ -375,7 +375,7 @@ void pd_store_evict(pd_store_t *store)
 
         if (run->exec.engine) {
             pinned++;
-            pdi_run_used(store, run);
+            mark_used(store, run);
             if (TAILQ_FIRST(&store->clean) == run && !TAILQ_NEXT(run, link))
                 return;
             continue;

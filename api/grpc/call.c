@@ -1,8 +1,9 @@
 /* Calls: their life, and what goes out for them. */
+#include "api/grpc/session_private.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "api/grpc/session_private.h"
 #include "api/grpc/text.h"
 #include "base/assert.h"
 #include "base/memory.h"
@@ -317,12 +318,15 @@ static void deflate_answer(pd_grpc_call_t *call, uint8_t **data, size_t *size)
     pd_free(plain);
 }
 
+static ssize_t read_body(nghttp2_session *http2, int32_t stream_id, uint8_t *buf, size_t size,
+                         uint32_t *flags, nghttp2_data_source *source, void *ctx);
+
 /* Submits the response headers; the body comes from the queue. */
 static void start_response(pd_grpc_call_t *call, bool compressed)
 {
     static const nghttp2_nv ok = NV(":status", "200"), gzip = NV("grpc-encoding", "gzip");
     nghttp2_nv headers[3] = {ok, content_type_nv(call), gzip};
-    nghttp2_data_provider provider = {.source.ptr = call, .read_callback = pdi_grpc_call_read};
+    nghttp2_data_provider provider = {.source.ptr = call, .read_callback = read_body};
 
     PD_ASSERT(!call->responding);
     call->responding = true;
@@ -484,8 +488,8 @@ static void submit_trailers(pd_grpc_call_t *call)
     (void)nghttp2_submit_trailer(call->session->http2, call->stream_id, trailers, count);
 }
 
-ssize_t pdi_grpc_call_read(nghttp2_session *http2, int32_t stream_id, uint8_t *buf, size_t size,
-                           uint32_t *flags, nghttp2_data_source *source, void *ctx)
+static ssize_t read_body(nghttp2_session *http2, int32_t stream_id, uint8_t *buf, size_t size,
+                         uint32_t *flags, nghttp2_data_source *source, void *ctx)
 {
     pd_grpc_call_t *call = source->ptr;
     pd_grpc_blob_t *blob = call->out_first;

@@ -15,7 +15,7 @@ enum { WINDOW_SIZE_STREAM = 4 << 20, WINDOW_SIZE_CONNECTION = 16 << 20 };
 
 static void try_next_address(pdi_grpc_channel_t *channel);
 
-pd_status_t pdi_grpc_resolve(pd_grpc_client_t *client)
+static pd_status_t resolve(pd_grpc_client_t *client)
 {
     struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
     struct addrinfo *found, *one;
@@ -262,7 +262,7 @@ void pdi_grpc_channel_connect(pdi_grpc_channel_t *channel)
         return;
     channel->state = CHANNEL_CONNECTING;
     channel->address_tried_count = 0;
-    if (pdi_grpc_resolve(channel->client) != PD_OK)
+    if (resolve(channel->client) != PD_OK)
         channel->client->address_count = 0;
     try_next_address(channel);
 }

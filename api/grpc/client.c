@@ -11,7 +11,7 @@ enum { KEPT_ANSWER_SIZE_MAX = 4096, MIB = 1 << 20 };
 
 static const int64_t second_ns = 1000000000;
 
-void pdi_grpc_list_append(pdi_grpc_list_t *list, pd_grpc_pending_t *pending)
+static void list_append(pdi_grpc_list_t *list, pd_grpc_pending_t *pending)
 {
     pending->next = NULL;
     pending->previous = list->last;
@@ -23,7 +23,7 @@ void pdi_grpc_list_append(pdi_grpc_list_t *list, pd_grpc_pending_t *pending)
     list->count++;
 }
 
-void pdi_grpc_list_remove(pdi_grpc_list_t *list, pd_grpc_pending_t *pending)
+static void list_remove(pdi_grpc_list_t *list, pd_grpc_pending_t *pending)
 {
     PD_ASSERT(list->count > 0);
     if (pending->previous)
@@ -155,43 +155,6 @@ static void tell(pd_grpc_pending_t *pending, int code, const char *message, bool
 
 /* -- what came of a call -- */
 
-static int code_of_http_status(int http_status)
-{
-    switch (http_status) {
-    case 400:
-        return PD_GRPC_INTERNAL;
-    case 401:
-        return PD_GRPC_UNAUTHENTICATED;
-    case 403:
-        return PD_GRPC_PERMISSION_DENIED;
-    case 404:
-        return PD_GRPC_UNIMPLEMENTED;
-    case 429:
-    case 502:
-    case 503:
-    case 504:
-        return PD_GRPC_UNAVAILABLE;
-    default:
-        return PD_GRPC_UNKNOWN;
-    }
-}
-
-static int code_of_reset(uint32_t http2_error)
-{
-    switch (http2_error) {
-    case NGHTTP2_REFUSED_STREAM:
-        return PD_GRPC_UNAVAILABLE;
-    case NGHTTP2_CANCEL:
-        return PD_GRPC_CANCELLED;
-    case NGHTTP2_ENHANCE_YOUR_CALM:
-        return PD_GRPC_RESOURCE_EXHAUSTED;
-    case NGHTTP2_INADEQUATE_SECURITY:
-        return PD_GRPC_PERMISSION_DENIED;
-    default:
-        return PD_GRPC_INTERNAL;
-    }
-}
-
 static void tell_outcome(pd_grpc_pending_t *pending, uint32_t http2_error)
 {
     char text[96];
@@ -205,11 +168,11 @@ static void tell_outcome(pd_grpc_pending_t *pending, uint32_t http2_error)
     } else if (http2_error != NGHTTP2_NO_ERROR) {
         snprintf(text, sizeof(text), "stream terminated by RST_STREAM with error code: %s",
                  nghttp2_http2_strerror(http2_error));
-        tell(pending, code_of_reset(http2_error), text, false);
+        tell(pending, pdi_grpc_code_of_reset(http2_error), text, false);
     } else if (pending->http_status != 200) {
         snprintf(text, sizeof(text), "unexpected HTTP status code received from server: %d",
                  pending->http_status);
-        tell(pending, code_of_http_status(pending->http_status), text, false);
+        tell(pending, pdi_grpc_code_of_http_status(pending->http_status), text, false);
     } else {
         tell(pending, PD_GRPC_INTERNAL, "server closed the stream without sending trailers", false);
     }
@@ -217,7 +180,7 @@ static void tell_outcome(pd_grpc_pending_t *pending, uint32_t http2_error)
 
 static void leave_channel(pd_grpc_pending_t *pending)
 {
-    pdi_grpc_list_remove(&pending->channel->calls, pending);
+    list_remove(&pending->channel->calls, pending);
     pending->channel = NULL;
     pending->stream_id = 0;
     if (pending->client->waiting.count)
@@ -234,7 +197,7 @@ void pdi_grpc_pending_closed(pd_grpc_pending_t *pending, uint32_t http2_error)
         clear_answer(pending);
         pd_grpc_decoder_init(&pending->decoder, pending->client->options.receive_size_max);
         pending->resend_count++;
-        pdi_grpc_list_append(&pending->client->waiting, pending);
+        list_append(&pending->client->waiting, pending);
         pdi_grpc_client_wake(pending->client);
         return;
     }
@@ -280,16 +243,16 @@ static bool is_down(const pd_grpc_client_t *self)
 static void start_on(pdi_grpc_channel_t *channel, pd_grpc_pending_t *pending)
 {
     pending->channel = channel;
-    pdi_grpc_list_append(&channel->calls, pending);
+    list_append(&channel->calls, pending);
     if (pdi_grpc_submit(channel, pending)) {
         pdi_grpc_channel_mark(channel);
         return;
     }
     /* Out of stream numbers, or the session is ending: the next channel will take it. */
     channel->draining = true;
-    pdi_grpc_list_remove(&channel->calls, pending);
+    list_remove(&channel->calls, pending);
     pending->channel = NULL;
-    pdi_grpc_list_append(&pending->client->waiting, pending);
+    list_append(&pending->client->waiting, pending);
     pdi_grpc_client_wake(pending->client);
 }
 
@@ -297,7 +260,7 @@ static void add_failed(pd_grpc_pending_t *pending, const char *message)
 {
     pending->local_code = PD_GRPC_UNAVAILABLE;
     pending->message = pd_strdup(message);
-    pdi_grpc_list_append(&pending->client->failed, pending);
+    list_append(&pending->client->failed, pending);
     pdi_grpc_client_wake(pending->client);
 }
 
@@ -311,7 +274,7 @@ void pdi_grpc_client_fail_waiting(pd_grpc_client_t *self)
         next = pending->next;
         if (pending->wait_for_ready)
             continue;
-        pdi_grpc_list_remove(&self->waiting, pending);
+        list_remove(&self->waiting, pending);
         add_failed(pending, self->last_error);
     }
 }
@@ -344,7 +307,7 @@ static void deliver_failed(pd_grpc_client_t *self)
     for (uint32_t count = self->failed.count; count && self->failed.first; count--) {
         pd_grpc_pending_t *pending = self->failed.first;
 
-        pdi_grpc_list_remove(&self->failed, pending);
+        list_remove(&self->failed, pending);
         tell(pending, pending->local_code, pending->message, false);
         free_pending(pending);
     }
@@ -363,7 +326,7 @@ static void run_later(pd_grpc_later_t *later)
     while (self->waiting.first && (channel = choose_channel(self))) {
         pd_grpc_pending_t *pending = self->waiting.first;
 
-        pdi_grpc_list_remove(&self->waiting, pending);
+        list_remove(&self->waiting, pending);
         start_on(channel, pending);
     }
     pdi_grpc_client_fail_waiting(self);
@@ -391,8 +354,8 @@ static void let_go(pd_grpc_pending_t *pending)
         pdi_grpc_channel_mark(pending->channel);
         return;
     }
-    pdi_grpc_list_remove(
-        pending->message && pending->local_code >= 0 ? &self->failed : &self->waiting, pending);
+    list_remove(pending->message && pending->local_code >= 0 ? &self->failed : &self->waiting,
+                pending);
     free_pending(pending);
 }
 
@@ -473,7 +436,7 @@ static void free_list(pdi_grpc_list_t *list)
     while (list->first) {
         pd_grpc_pending_t *pending = list->first;
 
-        pdi_grpc_list_remove(list, pending);
+        list_remove(list, pending);
         if (!pending->abandoned)
             retire(pending);
         free_pending(pending);
@@ -584,7 +547,7 @@ pd_grpc_pending_t *pd_grpc_client_call(pd_grpc_client_t *self, const pd_grpc_req
     } else if (self->waiting.count >= self->options.waiting_count_max) {
         add_failed(pending, "too many calls wait for a connection");
     } else {
-        pdi_grpc_list_append(&self->waiting, pending);
+        list_append(&self->waiting, pending);
         pdi_grpc_client_wake(self);
     }
     return pending;

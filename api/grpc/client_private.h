@@ -132,9 +132,6 @@ struct pd_grpc_client {
     char last_error[160]; /* of the last attempt to connect */
 };
 
-void pdi_grpc_list_append(pdi_grpc_list_t *list, pd_grpc_pending_t *pending);
-void pdi_grpc_list_remove(pdi_grpc_list_t *list, pd_grpc_pending_t *pending);
-
 /* -- client.c -- */
 /* A channel may have room, or failed: see what the waiting calls can do, at the end of the turn. */
 void pdi_grpc_client_wake(pd_grpc_client_t *client);
@@ -146,7 +143,6 @@ void pdi_grpc_pending_closed(pd_grpc_pending_t *pending, uint32_t http2_error);
 void pdi_grpc_pending_lost(pd_grpc_pending_t *pending, const char *reason);
 
 /* -- channel.c -- */
-pd_status_t pdi_grpc_resolve(pd_grpc_client_t *client);
 pdi_grpc_channel_t *pdi_grpc_channel_new(pd_grpc_client_t *client);
 void pdi_grpc_channel_free(pdi_grpc_channel_t *channel);
 /* Begins an attempt when idle. */
@@ -156,6 +152,9 @@ bool pdi_grpc_channel_has_room(const pdi_grpc_channel_t *channel);
 void pdi_grpc_channel_mark(pdi_grpc_channel_t *channel);
 
 /* -- reply.c -- */
+/* Codes that gRPC prescribes when there is no grpc-status. */
+int pdi_grpc_code_of_http_status(int http_status);
+int pdi_grpc_code_of_reset(uint32_t http2_error);
 void pdi_grpc_make_callbacks(pd_grpc_client_t *client);
 /* Opens a stream for a call; false when nghttp2 does not take it. */
 bool pdi_grpc_submit(pdi_grpc_channel_t *channel, pd_grpc_pending_t *pending);

@@ -122,6 +122,21 @@ static void take_details(pd_grpc_pending_t *pending, const uint8_t *value, size_
         pending->details_size = 0;
 }
 
+/* One to three digits; else -1. */
+static int number_of(const uint8_t *text, size_t size)
+{
+    int number = 0;
+
+    if (size < 1 || size > 3)
+        return -1;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] < '0' || text[i] > '9')
+            return -1;
+        number = number * 10 + text[i] - '0';
+    }
+    return number;
+}
+
 static int on_header(nghttp2_session *http2, const nghttp2_frame *frame, const uint8_t *name,
                      size_t name_size, const uint8_t *value, size_t size, uint8_t flags, void *ctx)
 {
@@ -130,9 +145,11 @@ static int on_header(nghttp2_session *http2, const nghttp2_frame *frame, const u
     if (!pending || frame->hd.type != NGHTTP2_HEADERS)
         return 0;
     if (is(name, name_size, ":status")) {
-        pending->http_status = atoi((const char *)value); /* nghttp2 ends values with NUL */
+        pending->http_status = number_of(value, size);
     } else if (is(name, name_size, "grpc-status")) {
-        pending->grpc_status = size > 0 && size < 4 ? atoi((const char *)value) : PD_GRPC_UNKNOWN;
+        int status = number_of(value, size);
+
+        pending->grpc_status = status >= 0 ? status : PD_GRPC_UNKNOWN;
     } else if (is(name, name_size, "grpc-message") && !pending->message) {
         pending->message = pd_alloc(size + 1);
         size = pd_grpc_percent_decode(pd_bytes(value, size), pending->message);
@@ -272,4 +289,41 @@ void pdi_grpc_make_callbacks(pd_grpc_client_t *client)
     nghttp2_session_callbacks_set_send_data_callback(callbacks, write_body);
     PD_ASSERT(nghttp2_option_new(&client->option) == 0);
     nghttp2_option_set_no_closed_streams(client->option, 1);
+}
+
+int pdi_grpc_code_of_http_status(int http_status)
+{
+    switch (http_status) {
+    case 400:
+        return PD_GRPC_INTERNAL;
+    case 401:
+        return PD_GRPC_UNAUTHENTICATED;
+    case 403:
+        return PD_GRPC_PERMISSION_DENIED;
+    case 404:
+        return PD_GRPC_UNIMPLEMENTED;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+        return PD_GRPC_UNAVAILABLE;
+    default:
+        return PD_GRPC_UNKNOWN;
+    }
+}
+
+int pdi_grpc_code_of_reset(uint32_t http2_error)
+{
+    switch (http2_error) {
+    case NGHTTP2_REFUSED_STREAM:
+        return PD_GRPC_UNAVAILABLE;
+    case NGHTTP2_CANCEL:
+        return PD_GRPC_CANCELLED;
+    case NGHTTP2_ENHANCE_YOUR_CALM:
+        return PD_GRPC_RESOURCE_EXHAUSTED;
+    case NGHTTP2_INADEQUATE_SECURITY:
+        return PD_GRPC_PERMISSION_DENIED;
+    default:
+        return PD_GRPC_INTERNAL;
+    }
 }

@@ -128,9 +128,7 @@ void pdi_grpc_call_refuse(pd_grpc_call_t *call, int code, const char *message);
 /* As _refuse, with an HTTP status other than 200. Only before anything else was answered. */
 void pdi_grpc_call_refuse_http(pd_grpc_call_t *call, const char *http_status, int code,
                                const char *message);
-/* nghttp2's data source and its writer. */
-ssize_t pdi_grpc_call_read(nghttp2_session *http2, int32_t stream_id, uint8_t *buf, size_t size,
-                           uint32_t *flags, nghttp2_data_source *source, void *ctx);
+/* nghttp2's writer of a body's frames. */
 int pdi_grpc_call_write(nghttp2_session *http2, nghttp2_frame *frame, const uint8_t *header,
                         size_t size, nghttp2_data_source *source, void *ctx);
 

@@ -12,16 +12,6 @@ static void arena_free(void *ctx, void *ptr)
 {
 }
 
-ProtobufCAllocator *pd_pb_allocator(pd_arena_t *arena)
-{
-    ProtobufCAllocator *allocator = PD_ARENA_NEW(arena, ProtobufCAllocator);
-
-    allocator->alloc = arena_alloc;
-    allocator->free = arena_free;
-    allocator->allocator_data = arena;
-    return allocator;
-}
-
 void *pd_pb_unpack(const ProtobufCMessageDescriptor *type, pd_arena_t *arena, pd_bytes_t bytes)
 {
     ProtobufCAllocator allocator = {arena_alloc, arena_free, arena};

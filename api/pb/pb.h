@@ -8,9 +8,6 @@
 #include "base/arena.h"
 #include "base/buf.h"
 
-/* An allocator that takes from `arena` and frees nothing. Lives in the arena, too. */
-ProtobufCAllocator *pd_pb_allocator(pd_arena_t *arena);
-
 /* NULL when the bytes are not such a message. Strings are checked: a string field with a NUL byte
  * inside, or that is not UTF-8, makes the whole message malformed. */
 void *pd_pb_unpack(const ProtobufCMessageDescriptor *type, pd_arena_t *arena, pd_bytes_t bytes);

@@ -80,7 +80,8 @@ void pdi_wire_put_varint(pd_buf_t *out, uint32_t number, uint64_t value)
     put_raw_varint(out, value);
 }
 
-void pdi_wire_put_header(pd_buf_t *out, uint32_t number, size_t size)
+/* Only key and length; the caller appends `size` bytes. */
+static void put_header(pd_buf_t *out, uint32_t number, size_t size)
 {
     put_raw_varint(out, (uint64_t)number << 3 | 2);
     put_raw_varint(out, size);
@@ -88,6 +89,6 @@ void pdi_wire_put_header(pd_buf_t *out, uint32_t number, size_t size)
 
 void pdi_wire_put_bytes(pd_buf_t *out, uint32_t number, pd_bytes_t bytes)
 {
-    pdi_wire_put_header(out, number, bytes.size);
+    put_header(out, number, bytes.size);
     PD_ASSERT(pd_buf_append(out, bytes.data, bytes.size) == PD_OK);
 }

@@ -19,7 +19,5 @@ bool pdi_wire_next(pd_bytes_t *message, pdi_field_t *field, bool *bad);
 /* Appending. The buffer's maximum is meant to be out of reach: these assert it. */
 void pdi_wire_put_varint(pd_buf_t *out, uint32_t number, uint64_t value);
 void pdi_wire_put_bytes(pd_buf_t *out, uint32_t number, pd_bytes_t bytes);
-/* Only key and length; the caller appends `size` bytes. */
-void pdi_wire_put_header(pd_buf_t *out, uint32_t number, size_t size);
 
 #endif

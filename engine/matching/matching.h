@@ -5,8 +5,8 @@
  * task's partition is asked to start it for the poller; if it refuses (the task is stale), the
  * poller goes back to the front of its queue.
  *
- * Thread: the home loop, except where said. Ownership: a poll lives in its call's arena; an offer is
- * copied. */
+ * Thread: the home loop, except where said. Ownership: a poll lives in its call's arena; an offer
+ * is copied. */
 #ifndef PD_ENGINE_MATCHING_MATCHING_H
 #define PD_ENGINE_MATCHING_MATCHING_H
 
@@ -58,7 +58,7 @@ typedef struct pd_offer {
     const char *task_queue;
     const char *normal_task_queue; /* differs when task_queue is sticky: where to go when no worker
                                       has polled the sticky one lately */
-    uint64_t query_id; /* a direct query instead of a task; else 0 */
+    uint64_t query_id;             /* a direct query instead of a task; else 0 */
 } pd_offer_t;
 
 typedef struct pd_matching_options {

@@ -49,8 +49,8 @@ static pd_status_t append_transient(pd_arena_t *arena, const Perdure__V1__Execut
     const Perdure__V1__WorkflowTaskRow *task = row->workflow_task;
     Temporal__Api__History__V1__HistoryEvent scheduled =
         TEMPORAL__API__HISTORY__V1__HISTORY_EVENT__INIT;
-    Temporal__Api__History__V1__HistoryEvent started = scheduled, *events[2] = {&scheduled,
-                                                                               &started};
+    Temporal__Api__History__V1__HistoryEvent started = scheduled,
+                                             *events[2] = {&scheduled, &started};
     Temporal__Api__History__V1__WorkflowTaskScheduledEventAttributes scheduled_attributes =
         TEMPORAL__API__HISTORY__V1__WORKFLOW_TASK_SCHEDULED_EVENT_ATTRIBUTES__INIT;
     Temporal__Api__History__V1__WorkflowTaskStartedEventAttributes started_attributes =
@@ -85,10 +85,9 @@ static pd_status_t append_transient(pd_arena_t *arena, const Perdure__V1__Execut
     return pd_pb_pack(&tail, history);
 }
 
-pd_status_t pdi_hand_out_history(pd_partition_t *partition, pd_arena_t *arena,
-                                 pd_execution_t *exec, int64_t first_event_id,
-                                 int64_t through_event_id, pd_buf_t *history,
-                                 pd_bytes_t *next_page_token, pd_error_t *error)
+pd_status_t pdi_hand_out_history(pd_partition_t *partition, pd_arena_t *arena, pd_execution_t *exec,
+                                 int64_t first_event_id, int64_t through_event_id,
+                                 pd_buf_t *history, pd_bytes_t *next_page_token, pd_error_t *error)
 {
     const Perdure__V1__ExecutionRow *row = exec->row;
     bool transient_started = row->workflow_task && row->workflow_task->transient &&
@@ -147,9 +146,8 @@ static void fill_response(pd_arena_t *arena, const pd_namespace_t *ns, pd_execut
     response->previous_started_event_id = row->last_workflow_task_started_event_id;
     response->started_event_id = task->started_event_id;
     response->attempt = task->attempt;
-    response->workflow_execution_task_queue =
-        PD_PB_NEW(arena, Temporal__Api__Taskqueue__V1__TaskQueue,
-                  temporal__api__taskqueue__v1__task_queue);
+    response->workflow_execution_task_queue = PD_PB_NEW(
+        arena, Temporal__Api__Taskqueue__V1__TaskQueue, temporal__api__taskqueue__v1__task_queue);
     response->workflow_execution_task_queue->name = row->task_queue;
     response->workflow_execution_task_queue->kind =
         TEMPORAL__API__ENUMS__V1__TASK_QUEUE_KIND__TASK_QUEUE_KIND_NORMAL;
@@ -157,9 +155,11 @@ static void fill_response(pd_arena_t *arena, const pd_namespace_t *ns, pd_execut
     response->started_time = pd_pb_timestamp(arena, task->started_time_ns);
 }
 
-pd_status_t pdi_hand_out_build(pd_partition_t *partition, pd_arena_t *arena,
-                               const pd_namespace_t *ns, pd_execution_t *exec, bool partial,
-                               pd_bytes_t *bytes, pd_error_t *error)
+/* What a worker gets for the workflow task of `exec` that has just been started, serialised in the
+ * arena: attached queries, history, task token. Part of the history only when `partial`. */
+static pd_status_t build_task(pd_partition_t *partition, pd_arena_t *arena,
+                              const pd_namespace_t *ns, pd_execution_t *exec, bool partial,
+                              pd_bytes_t *bytes, pd_error_t *error)
 {
     const Perdure__V1__ExecutionRow *row = exec->row;
     poll_response_t *response =
@@ -175,8 +175,8 @@ pd_status_t pdi_hand_out_build(pd_partition_t *partition, pd_arena_t *arena,
     response->n_queries = pdi_query_attach(partition, exec, arena, &response->queries);
     pd_buf_init(&history, HISTORY_SIZE_LIMIT);
     status = pdi_hand_out_history(partition, arena, exec, first_event_id,
-                                  row->workflow_task->started_event_id, &history,
-                                  &next_page_token, error);
+                                  row->workflow_task->started_event_id, &history, &next_page_token,
+                                  error);
     if (status == PD_OK) {
         response->next_page_token.data = (uint8_t *)next_page_token.data;
         response->next_page_token.len = next_page_token.size;
@@ -240,16 +240,15 @@ void pdi_hand_out_applied(pd_partition_t *partition, pd_command_t *command)
 
     if (!poll && exec)
         partial = exec->row->last_workflow_task_started_event_id > 0;
-    if (!exec || pdi_hand_out_build(partition, command->arena, command->ns, exec, partial, &bytes,
-                                    &error) != PD_OK) {
-        PD_DIAG(PD_DIAG_ERROR, "workflow task cannot be handed out",
-                "partition=%u error=\"%s\"", partition->options.index, error.text);
+    if (!exec || build_task(partition, command->arena, command->ns, exec, partial, &bytes,
+                            &error) != PD_OK) {
+        PD_DIAG(PD_DIAG_ERROR, "workflow task cannot be handed out", "partition=%u error=\"%s\"",
+                partition->options.index, error.text);
         return; /* it will time out and be tried again */
     }
     if (field) {
-        decision->response_data =
-            pdi_splice(command->arena, pd_pb_pack_arena(decision->response, command->arena), field,
-                       bytes);
+        decision->response_data = pdi_splice(
+            command->arena, pd_pb_pack_arena(decision->response, command->arena), field, bytes);
     } else if (poll) {
         command->poll = NULL;
         pd_call_respond_data(poll->call, pd_memdup(bytes.data, bytes.size), bytes.size);

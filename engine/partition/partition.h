@@ -7,7 +7,7 @@
  *                                                                                   |
  *     FAILED <-- disk or state broken: needs an operator          STOPPED <-- stop -+
  *
- * Only an OWNER takes commands; in all other states they are answered UNAVAILABLE, which SDKs retry.
+ * Only an OWNER takes commands; else they are answered UNAVAILABLE, which SDKs retry.
  * Whoever loses the partition drops the store's memory and comes back from RocksDB and the log.
  *
  * Thread: the partition's loop, except where said. */
@@ -40,7 +40,7 @@ typedef struct pd_partition_options {
     pd_namespaces_t *namespaces;
     pd_offer_sink_t sink;
     uint64_t random_seed;
-    size_t flush_size;     /* dirty bytes that start a flush */
+    size_t flush_size;      /* dirty bytes that start a flush */
     int64_t flush_delay_ns; /* at most so long after the first dirty row */
 } pd_partition_options_t;
 

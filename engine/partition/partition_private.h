@@ -138,7 +138,7 @@ struct pd_partition {
     size_t pending_count;
     pdi_pendings_t free_pendings;
     size_t free_pending_count;
-    size_t abandoned_count; /* in flight still, of an owner that is no more */
+    size_t abandoned_count;        /* in flight still, of an owner that is no more */
     pdi_answers_t barrier_answers; /* wait for an append that is issued after they came */
     pd_mail_t turn_mail;
     bool turn_posted;
@@ -169,10 +169,6 @@ void pdi_pipeline_append(pd_partition_t *partition, Perdure__V1__Record *record,
                          pd_command_t *command, pd_arena_t *arena);
 /* Fails everything in flight and everything that waits. */
 void pdi_pipeline_fail_all(pd_partition_t *partition, const char *why);
-pdi_pending_t *pdi_pending_new(pd_partition_t *partition);
-void pdi_pending_free(pdi_pending_t *pending);
-bool pdi_is_owner_changed(pd_partition_t *partition, pd_bytes_t value);
-void pdi_command_done(pd_command_t *command);
 void pdi_command_refuse(pd_partition_t *partition, pd_command_t *command,
                         const pd_rpc_error_t *error);
 /* `command` is answered when all it was decided on counts. */
@@ -209,29 +205,22 @@ pd_status_t pdi_flush_acknowledged(pd_partition_t *partition, pdi_pending_t *pen
 pd_status_t pdi_flush_everything(pd_partition_t *partition, pd_error_t *error);
 
 /* hand_out.c */
-/* What a worker gets for the workflow task of `exec` that has just been started, serialised in the
- * arena: attached queries, history, task token. Part of the history only when `partial`. */
-pd_status_t pdi_hand_out_build(pd_partition_t *partition, pd_arena_t *arena,
-                               const pd_namespace_t *ns, pd_execution_t *exec, bool partial,
-                               pd_bytes_t *bytes, pd_error_t *error);
 /* decision->hand_out_workflow_task: to the poller now, or into the response. */
 void pdi_hand_out_applied(pd_partition_t *partition, pd_command_t *command);
 /* The history part alone, for direct queries. */
-pd_status_t pdi_hand_out_history(pd_partition_t *partition, pd_arena_t *arena,
-                                 pd_execution_t *exec, int64_t first_event_id,
-                                 int64_t through_event_id, pd_buf_t *history,
-                                 pd_bytes_t *next_page_token, pd_error_t *error);
+pd_status_t pdi_hand_out_history(pd_partition_t *partition, pd_arena_t *arena, pd_execution_t *exec,
+                                 int64_t first_event_id, int64_t through_event_id,
+                                 pd_buf_t *history, pd_bytes_t *next_page_token, pd_error_t *error);
 pd_bytes_t pdi_splice(pd_arena_t *arena, pd_bytes_t message, uint32_t field, pd_bytes_t bytes);
 
 /* query.c */
 void pdi_query_start(pd_partition_t *partition, pd_command_t *command);
 /* The buffered queries of the run go out with the task being started. */
-size_t pdi_query_attach(pd_partition_t *partition, pd_execution_t *exec, pd_arena_t *arena,
-                        Temporal__Api__Workflowservice__V1__PollWorkflowTaskQueueResponse__QueriesEntry
-                            ***entries);
+size_t pdi_query_attach(
+    pd_partition_t *partition, pd_execution_t *exec, pd_arena_t *arena,
+    Temporal__Api__Workflowservice__V1__PollWorkflowTaskQueueResponse__QueriesEntry ***entries);
 /* A workflow task ended or the run closed: answered queries are answered, others go on. */
-void pdi_query_run_changed(pd_partition_t *partition, pd_execution_t *exec,
-                           pd_command_t *command);
+void pdi_query_run_changed(pd_partition_t *partition, pd_execution_t *exec, pd_command_t *command);
 void pdi_query_fail(pd_partition_t *partition, pdi_query_t *query, const pd_rpc_error_t *error);
 
 #endif

@@ -11,7 +11,7 @@ enum { FREE_PENDING_COUNT_MAX = 1024, PENDING_COUNT_MAX = 20000 };
 
 static void on_append(pd_log_append_t *append);
 
-pdi_pending_t *pdi_pending_new(pd_partition_t *partition)
+static pdi_pending_t *pending_new(pd_partition_t *partition)
 {
     pdi_pending_t *pending = TAILQ_FIRST(&partition->free_pendings);
 
@@ -32,7 +32,7 @@ pdi_pending_t *pdi_pending_new(pd_partition_t *partition)
     return pending;
 }
 
-void pdi_pending_free(pdi_pending_t *pending)
+static void pending_free(pdi_pending_t *pending)
 {
     enum { KEPT_RECORD_SIZE = 64 * 1024 };
     pd_partition_t *partition = pending->partition;
@@ -52,7 +52,7 @@ void pdi_pending_free(pdi_pending_t *pending)
 
 /* ---- commands ---- */
 
-void pdi_command_done(pd_command_t *command)
+static void command_done(pd_command_t *command)
 {
     if (!command->call) {
         pd_arena_t arena = *command->arena; /* command and arena lie in it themselves */
@@ -71,7 +71,7 @@ void pdi_command_refuse(pd_partition_t *partition, pd_command_t *command,
     else if (command->call)
         pd_call_fail(command->call, error);
     else
-        pdi_command_done(command);
+        command_done(command);
 }
 
 pd_command_t *pd_command_new(const pd_command_kind_t *kind)
@@ -94,7 +94,7 @@ void pd_partition_return_poll(pd_partition_t *partition, pd_command_t *command,
 
     if (poll)
         partition->options.sink.poll_returned(partition->options.sink.ctx, poll);
-    pdi_command_done(command);
+    command_done(command);
 }
 
 void pd_partition_answer(pd_partition_t *partition, pd_command_t *command)
@@ -106,15 +106,15 @@ void pd_partition_answer(pd_partition_t *partition, pd_command_t *command)
     if (call && decision->error)
         pd_call_fail(call, decision->error);
     else if (call && decision->response_data.size)
-        pd_call_respond_data(call, pd_memdup(decision->response_data.data,
-                                             decision->response_data.size),
+        pd_call_respond_data(call,
+                             pd_memdup(decision->response_data.data, decision->response_data.size),
                              decision->response_data.size);
     else if (call && decision->response)
         pd_call_respond(call, decision->response);
     else if (call)
         pd_call_respond_data(call, pd_alloc(0), 0); /* every empty message */
     if (own_arena)
-        pdi_command_done(command);
+        command_done(command);
 }
 
 static void finish_command(pd_partition_t *partition, pd_command_t *command)
@@ -254,21 +254,35 @@ static bool send_record(pd_partition_t *partition, Perdure__V1__Record *record,
     return true;
 }
 
+/* Applied is what every reader of the log will apply: the record as its bytes tell it. So live and
+ * replayed state cannot differ by something that the bytes do not hold, and the events, which may
+ * name strings of the very rows that they change, share no memory with them. */
+static pd_status_t apply_appended(pd_partition_t *partition, const pdi_pending_t *pending,
+                                  pd_error_t *error)
+{
+    ProtobufCMessage *message;
+
+    pd_arena_reset(&partition->replay_arena);
+    PD_TRY(pd_record_decode(partition->options.codec, &partition->replay_arena,
+                            pending->append.value, &message, error));
+    return pd_store_apply(partition->store, (Perdure__V1__Record *)message, error);
+}
+
 void pdi_pipeline_append(pd_partition_t *partition, Perdure__V1__Record *record,
                          pd_command_t *command, pd_arena_t *arena)
 {
-    pdi_pending_t *pending = pdi_pending_new(partition);
+    pdi_pending_t *pending = pending_new(partition);
     pd_error_t error;
 
     pending->command = command;
     if (!send_record(partition, record, pending, &error)) {
         PD_ASSERT(command);
-        pdi_pending_free(pending);
+        pending_free(pending);
         pdi_pipeline_answer_later(partition, command,
                                   pd_rpc_invalid_argument(command->arena, "%s", error.text));
         return;
     }
-    if (pd_store_apply(partition->store, record, &error) != PD_OK) {
+    if (apply_appended(partition, pending, &error) != PD_OK) {
         PD_DIAG(PD_DIAG_ERROR, "own transition does not fit the state",
                 "partition=%u command=%s error=\"%s\"", partition->options.index,
                 command ? command->kind->name : "-", error.text);
@@ -308,8 +322,8 @@ static pd_status_t find_run(pd_partition_t *partition, pd_command_t *command,
         decision->exec_is_current = decision->exec != NULL;
         return PD_OK;
     }
-    PD_TRY(pd_store_current(partition->store, command->ns->id, command->workflow_id, &current,
-                            error));
+    PD_TRY(
+        pd_store_current(partition->store, command->ns->id, command->workflow_id, &current, error));
     if (current && strcmp(current->row->run_id, command->run_id) == 0) {
         decision->exec = current;
         decision->exec_is_current = true;
@@ -317,6 +331,17 @@ static pd_status_t find_run(pd_partition_t *partition, pd_command_t *command,
     }
     return pd_store_execution(partition->store, command->ns->id, command->workflow_id,
                               command->run_id, &decision->exec, error);
+}
+
+/* The answer leaves when the record counts, and may name rows of the state, which the next command
+ * changes: so it is serialised here and now. */
+static void keep_response(pd_decision_t *decision)
+{
+    if (!decision->response || decision->hand_out_workflow_task)
+        return;
+    decision->response_data = pd_pb_pack_arena(decision->response, decision->arena);
+    if (!decision->response_data.size) /* an empty answer */
+        decision->response = NULL;
 }
 
 static void decide(pd_partition_t *partition, pd_command_t *command)
@@ -343,6 +368,7 @@ static void decide(pd_partition_t *partition, pd_command_t *command)
     }
     if (!command->poll)
         pd_history_limit_enforce(decision);
+    keep_response(decision);
     transition = pd_decision_transition(decision, command->kind->cause);
     if (transition) {
         Perdure__V1__Record record = PERDURE__V1__RECORD__INIT;
@@ -388,8 +414,8 @@ void pd_partition_submit(pd_partition_t *partition, pd_command_t *command)
     decision->wait_expired = wait_expired;
     command->decision = decision;
     if (find_run(partition, command, decision, &error) != PD_OK) {
-        pdi_command_refuse(partition, command, pd_rpc_unavailable(command->arena, "%s",
-                                                                  error.text));
+        pdi_command_refuse(partition, command,
+                           pd_rpc_unavailable(command->arena, "%s", error.text));
         pdi_partition_lose(partition, &error);
         return;
     }
@@ -438,16 +464,29 @@ static bool settle(pd_partition_t *partition, pdi_pending_t *pending)
     run_answers(partition, &pending->answers);
     send_offers(partition, pending);
     if (partition->state != PD_PARTITION_OWNER) { /* lost over what an answer led to */
-        pdi_pending_free(pending);
+        pending_free(pending);
         return false;
     }
     if (pdi_flush_acknowledged(partition, pending, &error) != PD_OK) {
-        pdi_pending_free(pending);
+        pending_free(pending);
         pdi_partition_lose(partition, &error);
         return false;
     }
-    pdi_pending_free(pending);
+    pending_free(pending);
     return true;
+}
+
+static bool is_owner_changed(pd_partition_t *partition, pd_bytes_t value)
+{
+    ProtobufCMessage *message;
+    pd_arena_t arena;
+    bool is;
+
+    pd_arena_init(&arena);
+    is = pd_record_decode(partition->options.codec, &arena, value, &message, NULL) == PD_OK &&
+         ((Perdure__V1__Record *)message)->body_case == PERDURE__V1__RECORD__BODY_OWNER_CHANGED;
+    pd_arena_deinit(&arena);
+    return is;
 }
 
 static void settle_all(pd_partition_t *partition);
@@ -470,29 +509,16 @@ static void on_gap_read(pd_log_read_t *read)
         return;
     }
     for (uint32_t i = 0; i < read->count && read->records[i].offset < first->append.offset; i++) {
-        if (pdi_is_owner_changed(partition, read->records[i].value)) {
+        if (is_owner_changed(partition, read->records[i].value)) {
             pd_error_set(&error, PD_FENCED, "a new owner took over at offset %lld",
                          (long long)read->records[i].offset);
             pdi_partition_lose(partition, &error);
             return;
         }
     }
-    partition->expected_offset = read->next_offset < first->append.offset ? read->next_offset
-                                                                          : first->append.offset;
+    partition->expected_offset =
+        read->next_offset < first->append.offset ? read->next_offset : first->append.offset;
     settle_all(partition);
-}
-
-bool pdi_is_owner_changed(pd_partition_t *partition, pd_bytes_t value)
-{
-    ProtobufCMessage *message;
-    pd_arena_t arena;
-    bool is;
-
-    pd_arena_init(&arena);
-    is = pd_record_decode(partition->options.codec, &arena, value, &message, NULL) == PD_OK &&
-         ((Perdure__V1__Record *)message)->body_case == PERDURE__V1__RECORD__BODY_OWNER_CHANGED;
-    pd_arena_deinit(&arena);
-    return is;
 }
 
 static void read_gap(pd_partition_t *partition)
@@ -529,7 +555,7 @@ static void on_append(pd_log_append_t *append)
 
     if (pending->abandoned) { /* the partition was lost meanwhile */
         partition->abandoned_count--;
-        pdi_pending_free(pending);
+        pending_free(pending);
         pdi_partition_maybe_stopped(partition);
         return;
     }
@@ -568,7 +594,7 @@ void pdi_pipeline_fail_all(pd_partition_t *partition, const char *why)
                          pd_rpc_unavailable(pending->namespace_call->arena, "%s", why));
         pending->namespace_call = NULL;
         if (pending->acknowledged) {
-            pdi_pending_free(pending);
+            pending_free(pending);
         } else {
             pending->abandoned = true;
             partition->abandoned_count++;

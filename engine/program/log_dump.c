@@ -1,4 +1,4 @@
-/* `perdure log dump` and `perdure log verify`: the embedded log, read back through the Avro schemas.
+/* `perdure log dump` and `perdure log verify`: the embedded log, read back through its schemas.
  * Both work beside a running server: they see what was durable when they began. */
 #include <getopt.h>
 #include <stdio.h>
@@ -38,14 +38,12 @@ static void print_record(dump_t *dump, const pd_log_record_t *stored,
     pd_error_t error;
     char *json;
 
-    if (dump->workflow_id &&
-        (record->body_case != PERDURE__V1__RECORD__BODY_TRANSITION ||
-         strcmp(record->transition->workflow_id, dump->workflow_id) != 0))
+    if (dump->workflow_id && (record->body_case != PERDURE__V1__RECORD__BODY_TRANSITION ||
+                              strcmp(record->transition->workflow_id, dump->workflow_id) != 0))
         return;
     json = pd_record_to_json(dump->codec, stored->value, &error);
-    printf("{\"partition\":%u,\"offset\":%lld,\"verdict\":\"%s\",\"record\":%s}\n",
-           dump->partition, (long long)stored->offset, pd_chain_verdict_text(verdict),
-           json ? json : "null");
+    printf("{\"partition\":%u,\"offset\":%lld,\"verdict\":\"%s\",\"record\":%s}\n", dump->partition,
+           (long long)stored->offset, pd_chain_verdict_text(verdict), json ? json : "null");
     pd_free(json);
 }
 

@@ -3,8 +3,8 @@
 #ifndef PD_ENGINE_PROGRAM_PROGRAM_H
 #define PD_ENGINE_PROGRAM_PROGRAM_H
 
-/* Exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage. argv[0] is the subcommand's
- * last word. */
+/* Exit codes: 0 done, 1 failed (the reason is on stderr), 2 wrong usage. argv[0] is the last word
+ * of the subcommand. */
 int pd_program_dev(int argc, char **argv);
 int pd_program_log_dump(int argc, char **argv);
 int pd_program_log_verify(int argc, char **argv);

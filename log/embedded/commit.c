@@ -207,7 +207,7 @@ static pd_status_t write_batch(pdi_db_t *db, const commit_t *commit)
     if (delay_ns > 0)
         sleep_ns((int64_t)delay_ns);
     if (countdown(&db->fail_after_commits))
-        text = strdup("IO error: No space left on device (injected)");
+        text = pd_strdup("IO error: No space left on device (injected)");
     else
         rocksdb_write(db->rocks, db->write_options, db->batch, &text);
     if (text) {

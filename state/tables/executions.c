@@ -90,8 +90,7 @@ void pdi_executions_put(pd_store_t *store, pdi_run_t *run, pd_bytes_t key)
     run->persisted = true;
 }
 
-static pd_status_t pdi_executions_decode(pdi_run_t *run, pd_bytes_t key, pd_bytes_t value,
-                                  pd_error_t *error)
+static pd_status_t decode_row(pdi_run_t *run, pd_bytes_t key, pd_bytes_t value, pd_error_t *error)
 {
     pdi_row_t *row;
 
@@ -124,7 +123,7 @@ pd_status_t pdi_executions_load(pd_store_t *store, pdi_run_t *run, const char *r
     PD_TRY(pdi_db_get(&store->db, PDI_TABLE_EXECUTIONS, &store->key, &value, &bytes, error));
     if (!value)
         return PD_NOT_FOUND;
-    status = pdi_executions_decode(run, pdi_key_bytes(&store->key), bytes, error);
+    status = decode_row(run, pdi_key_bytes(&store->key), bytes, error);
     if (status == PD_OK && !row_fits(run->exec.row, run->workflow, run_id))
         status = pdi_row_corrupt(PDI_TABLE_EXECUTIONS, pdi_key_bytes(&store->key),
                                  "the row is another run's", error);

@@ -8,10 +8,10 @@
 #include "base/memory.h"
 #include "log/record/record.h"
 #include "log/record/record_private.h"
-#include "perdure/v1/record.pb-c.h"
-#include "shapes.pb-c.h"
 #include "tests/fuzz/fuzz.h"
 #include "tests/unit/record/filler.h"
+#include <perdure/v1/record.pb-c.h>
+#include <shapes.pb-c.h>
 
 enum { CODEC_COUNT = 3, PRINT_FLAG = 0x80 };
 

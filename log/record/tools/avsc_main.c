@@ -9,7 +9,7 @@
 
 #include "base/arena.h"
 #include "log/record/record.h"
-#include "perdure/v1/record.pb-c.h"
+#include <perdure/v1/record.pb-c.h>
 
 static const ProtobufCMessageDescriptor *const roots[] = {
     &perdure__v1__record__descriptor,

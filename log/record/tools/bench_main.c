@@ -11,7 +11,7 @@
 #include "api/pb/pb.h"
 #include "base/assert.h"
 #include "log/record/record.h"
-#include "perdure/v1/record.pb-c.h"
+#include <perdure/v1/record.pb-c.h>
 
 typedef struct bench {
     const pd_record_codec_t *codec;

@@ -9,7 +9,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/memory.h"
-#include "google/protobuf/descriptor.pb-c.h"
+#include <google/protobuf/descriptor.pb-c.h>
 
 enum { INPUT_SIZE_MAX = 64 * 1024 * 1024, NAME_SIZE_MAX = 1024 };
 

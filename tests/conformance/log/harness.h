@@ -4,8 +4,8 @@
  * Checks made inside callbacks are noted and reported by the next wait, since a failed cmocka
  * assertion must not jump out of the loop. Thread: main, except producer_* on the loop of the
  * producer. */
-#ifndef TESTS_CONFORMANCE_LOG_HARNESS_H
-#define TESTS_CONFORMANCE_LOG_HARNESS_H
+#ifndef PD_TESTS_CONFORMANCE_LOG_HARNESS_H
+#define PD_TESTS_CONFORMANCE_LOG_HARNESS_H
 
 #include <setjmp.h>
 #include <stdarg.h>

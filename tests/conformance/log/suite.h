@@ -5,8 +5,8 @@
  * overall deadline. Add a test to the table in one of the suite_*.c files.
  * --seed N or PD_SEED repeats a run; --test NAME runs one test.
  * Thread: the main thread, on which the suite's loop runs. */
-#ifndef TESTS_CONFORMANCE_LOG_SUITE_H
-#define TESTS_CONFORMANCE_LOG_SUITE_H
+#ifndef PD_TESTS_CONFORMANCE_LOG_SUITE_H
+#define PD_TESTS_CONFORMANCE_LOG_SUITE_H
 
 #include "log/log.h"
 

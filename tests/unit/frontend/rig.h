@@ -1,7 +1,7 @@
 /* rig.h -- a frontend with a loop that the test runs and a router that only notes what it gets.
  * Thread: the test's. */
-#ifndef TESTS_UNIT_FRONTEND_RIG_H
-#define TESTS_UNIT_FRONTEND_RIG_H
+#ifndef PD_TESTS_UNIT_FRONTEND_RIG_H
+#define PD_TESTS_UNIT_FRONTEND_RIG_H
 
 #include "engine/frontend/frontend.h"
 #include "tests/unit/log/manual_loop.h"

@@ -1,8 +1,8 @@
 /* embedded_client.h -- the embedded log used step by step by a test, and a program that appends
  * until it is killed (the test program runs itself as that, since RocksDB does not survive fork).
  * Thread: main. */
-#ifndef TESTS_UNIT_LOG_EMBEDDED_CLIENT_H
-#define TESTS_UNIT_LOG_EMBEDDED_CLIENT_H
+#ifndef PD_TESTS_UNIT_LOG_EMBEDDED_CLIENT_H
+#define PD_TESTS_UNIT_LOG_EMBEDDED_CLIENT_H
 
 #include "base/loop_event.h"
 #include "log/embedded/embedded.h"

@@ -1,7 +1,7 @@
 /* manual_loop.h -- a loop whose clock the test moves: mail first, then the earliest timer.
  * Thread: the test's. */
-#ifndef TESTS_UNIT_LOG_MANUAL_LOOP_H
-#define TESTS_UNIT_LOG_MANUAL_LOOP_H
+#ifndef PD_TESTS_UNIT_LOG_MANUAL_LOOP_H
+#define PD_TESTS_UNIT_LOG_MANUAL_LOOP_H
 
 #include "base/loop.h"
 #include "base/timer_heap.h"

@@ -39,9 +39,10 @@ static char *text(pd_filler_t *filler)
                                          "é", "€", "𝄞", "0123456789", "\x01", "\x7f"};
     uint64_t count = below(filler, 8) == 0 ? below(filler, 60) : below(filler, 6);
     char *out = pd_arena_calloc(filler->arena, count + 1, 10);
+    char *end = out;
 
     for (uint64_t i = 0; i < count; i++)
-        strcat(out, pieces[below(filler, sizeof(pieces) / sizeof(pieces[0]))]);
+        end = stpcpy(end, pieces[below(filler, sizeof(pieces) / sizeof(pieces[0]))]);
     return out;
 }
 

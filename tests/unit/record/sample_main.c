@@ -9,8 +9,8 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "log/record/record.h"
-#include "perdure/v1/record.pb-c.h"
 #include "tests/unit/record/filler.h"
+#include <perdure/v1/record.pb-c.h>
 
 enum { RECORD_COUNT = 400 };
 

@@ -11,10 +11,10 @@
 #include "base/memory.h"
 #include "log/record/record.h"
 #include "log/record/record_private.h"
-#include "perdure/v1/record.pb-c.h"
-#include "shapes.pb-c.h"
 #include "tests/unit/record/filler.h"
 #include "tests/unit/record/oracle.h"
+#include <perdure/v1/record.pb-c.h>
+#include <shapes.pb-c.h>
 
 static uint64_t seed;
 

@@ -12,8 +12,8 @@
 #include "base/memory.h"
 #include "log/record/record.h"
 #include "log/record/record_private.h"
-#include "perdure/v1/record.pb-c.h"
-#include "shapes.pb-c.h"
+#include <perdure/v1/record.pb-c.h>
+#include <shapes.pb-c.h>
 
 /* The schema of `codec` with its types renamed, as if they had always been those of the reader. */
 static char *renamed(const pd_record_codec_t *codec, const char *from, const char *to)
@@ -25,7 +25,7 @@ static char *renamed(const pd_record_codec_t *codec, const char *from, const cha
 
     while (*text) {
         if (strncmp(text, from, from_size) == 0) {
-            at += sprintf(at, "%s", to);
+            at = stpcpy(at, to);
             text += from_size;
         } else {
             *at++ = *text++;

@@ -10,9 +10,9 @@
 #include "api/pb/pb.h"
 #include "log/record/record.h"
 #include "log/record/record_private.h"
-#include "perdure/v1/record.pb-c.h"
-#include "shapes.pb-c.h"
 #include "tests/unit/record/filler.h"
+#include <perdure/v1/record.pb-c.h>
+#include <shapes.pb-c.h>
 
 static uint64_t seed;
 
