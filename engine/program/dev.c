@@ -232,8 +232,8 @@ static void make_node(dev_server_t *dev)
         .codec = dev->codec,
         .store_shared = dev->store_shared,
         .store_cache_size_max = 64 * MIB,
-        .flush_size = 8 * MIB,
-        .flush_delay_ns = 200 * NS_PER_MS,
+        .flush_size = 16 * MIB,
+        .flush_delay_ns = 1000 * NS_PER_MS,
         .namespaces = dev->namespaces,
         .default_namespace = "default",
         .seed = pd_os_entropy(),
@@ -280,6 +280,7 @@ static pd_status_t make(dev_server_t *dev, pd_error_t *error)
     pd_store_shared_options_t shared_options = {
         .block_cache_size = 64 * MIB,
         .write_buffer_size = 128 * MIB,
+        .store_count = PD_PROGRAM_PARTITION_COUNT,
     };
 
     PD_TRY(make_directories(dev, error));
