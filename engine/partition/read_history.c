@@ -137,7 +137,8 @@ static int64_t event_count(const pd_decision_t *decision,
 {
     int64_t end = decision->exec->row->next_event_id;
 
-    if (token->through_event_id > 0 && token->through_event_id + 1 < end)
+    /* Tokens come from outside: no sum of what they say may overflow. */
+    if (token->through_event_id > 0 && token->through_event_id < end - 1)
         end = token->through_event_id + 1;
     return end > token->next_event_id ? end - token->next_event_id : 0;
 }
