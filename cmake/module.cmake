@@ -1,5 +1,6 @@
 # pd_module(NAME DIR... LINK libs...): a static library of every .c below the given folders.
-# pd_test(NAME LABEL source... LINK libs...): a cmocka program, registered with ctest.
+# pd_test(NAME LABELS source... LINK libs...): a cmocka program, registered with ctest. Tests with
+# several threads have the label threads, too ("unit;threads"): those run under TSan.
 function(pd_module name)
   cmake_parse_arguments(ARG "" "" "DIRS;LINK" ${ARGN})
   set(sources "")
@@ -31,5 +32,5 @@ function(pd_test name label)
   pd_program(${name} SOURCES ${ARG_SOURCES} LINK ${ARG_LINK} PkgConfig::CMOCKA)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 600)
+  set_tests_properties(${name} PROPERTIES LABELS "${label}" TIMEOUT 600)
 endfunction()

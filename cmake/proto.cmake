@@ -20,7 +20,8 @@ function(pd_proto_sources out_c root extra)
   add_custom_command(
     OUTPUT ${generated}
     COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/proto
-    COMMAND ${PD_PROTOC_C} -I${root} -I${PD_PROTO_DIR} --c_out=${CMAKE_BINARY_DIR}/proto ${protos} ${extra}
+    COMMAND ${PD_PROTOC_C} -I${root} -I${PD_PROTO_DIR} --c_out=${CMAKE_BINARY_DIR}/proto
+            ${protos} ${extra}
     DEPENDS ${inputs}
     COMMENT "protoc-c ${root}"
     VERBATIM)

@@ -15,6 +15,7 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV_PYTHON = "build/venv/bin/python"
 CTEST = ["ctest", "--output-on-failure", "--timeout", "600", "-j2"]
+FUZZ_TARGETS = ["tests/fuzz/all"]
 SANITIZED = "unit|conformance|sim|replay|fuzz"
 
 
@@ -32,6 +33,9 @@ STAGES = [
     ("tidy", "the house rules hold", [["python3", "tests/tidy/tidy.py"]]),
     ("asan", "unit, conformance, simulation, fuzz smoke under ASan and UBSan",
      [build("asan"), ctest("asan", SANITIZED)]),
+    ("lint", "clang-tidy finds nothing", [build("asan"), ["./scripts/lint", "asan"]]),
+    ("fuzz", "libFuzzer targets, a few seconds each",
+     [build("fuzz", *FUZZ_TARGETS), ["./scripts/fuzz-smoke"]]),
     ("tsan", "threads under TSan", [build("tsan"), ctest("tsan", "threads")]),
     ("release", "the release build passes them, too",
      [build("release"), ctest("release", SANITIZED)]),

@@ -1,7 +1,8 @@
 # pd_record, and what is generated around it: the names of oneofs (in), the .avsc files (out).
 get_directory_property(PD_PROTO_DIR DIRECTORY ${PROJECT_SOURCE_DIR}/api DEFINITION PD_PROTO_DIR)
 set(own_proto_dir ${PROJECT_SOURCE_DIR}/api/proto)
-file(GLOB_RECURSE temporal_protos RELATIVE ${PD_PROTO_DIR} CONFIGURE_DEPENDS ${PD_PROTO_DIR}/*.proto)
+file(GLOB_RECURSE temporal_protos RELATIVE ${PD_PROTO_DIR}
+     CONFIGURE_DEPENDS ${PD_PROTO_DIR}/*.proto)
 file(GLOB_RECURSE own_protos RELATIVE ${own_proto_dir} CONFIGURE_DEPENDS ${own_proto_dir}/*.proto)
 set(own_inputs ${own_protos})
 list(TRANSFORM own_inputs PREPEND ${own_proto_dir}/)
@@ -29,7 +30,8 @@ add_custom_command(
   COMMENT "kept schemas"
   VERBATIM)
 
-pd_module(pd_record DIRS ${record_dir} LINK pd_base pd_pb pd_proto PkgConfig::AVRO PkgConfig::OPENSSL)
+pd_module(pd_record DIRS ${record_dir}
+          LINK pd_base pd_pb pd_proto PkgConfig::AVRO PkgConfig::OPENSSL)
 target_sources(pd_record PRIVATE ${generated_dir}/oneof_names.c ${generated_dir}/kept_schemas.c)
 
 pd_program(pd_avsc_writer SOURCES ${record_dir}/tools/avsc_main.c LINK pd_record)
