@@ -4,6 +4,7 @@
 
 #include "tests/sim/sim_worker.h"
 
+#define TYPE(NAME) TEMPORAL__API__ENUMS__V1__EVENT_TYPE__EVENT_TYPE_##NAME
 #define FAILED_CAUSE(NAME)                                                                         \
     TEMPORAL__API__ENUMS__V1__WORKFLOW_TASK_FAILED_CAUSE__WORKFLOW_TASK_FAILED_CAUSE_##NAME
 #define ANSWERED TEMPORAL__API__ENUMS__V1__QUERY_RESULT_TYPE__QUERY_RESULT_TYPE_ANSWERED
@@ -87,8 +88,10 @@ static void check_commands(const task_t *task)
     size_t at = 0;
     sim_run_t *run;
 
-    for (size_t i = 0; i < task->op->occurrence_count; i++)
-        completed = &task->op->occurrences[i];
+    for (size_t i = 0; i < task->op->occurrence_count; i++) {
+        if (task->op->occurrences[i].type == TYPE(WORKFLOW_TASK_COMPLETED))
+            completed = &task->op->occurrences[i];
+    }
     SIM_CHECK(task->sim, completed, "%s is not in the log", task->op->mark);
     run = completed->run;
     for (size_t i = (size_t)completed->event_id; i < run->event_count; i++) {
