@@ -1,6 +1,7 @@
 /* partition_private.h -- the inside of a partition, for the files of this folder.
  *
  * Files: partition.c (life), pipeline.c (decide, append, apply, acknowledge, in that order),
+ * answer.c (how commands end),
  * acquire.c (owner, replay), clock.c (deadlines), run.c (what waits on a run), flush.c,
  * hand_out.c (workflow tasks to workers), query.c, namespaces.c.
  * Thread: the partition's loop. */
@@ -169,8 +170,13 @@ void pdi_pipeline_append(pd_partition_t *partition, Perdure__V1__Record *record,
                          pd_command_t *command, pd_arena_t *arena);
 /* Fails everything in flight and everything that waits. */
 void pdi_pipeline_fail_all(pd_partition_t *partition, const char *why);
+
+/* answer.c */
 void pdi_command_refuse(pd_partition_t *partition, pd_command_t *command,
                         const pd_rpc_error_t *error);
+/* Its record counts: answered as its kind says. */
+void pdi_command_finish(pd_partition_t *partition, pd_command_t *command);
+void pdi_answers_run(pd_partition_t *partition, pdi_answers_t *answers);
 /* `command` is answered when all it was decided on counts. */
 void pdi_pipeline_answer_later(pd_partition_t *partition, pd_command_t *command,
                                const pd_rpc_error_t *error);
