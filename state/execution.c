@@ -10,6 +10,11 @@ bool pd_execution_is_running(const pd_execution_t *exec)
            TEMPORAL__API__ENUMS__V1__WORKFLOW_EXECUTION_STATUS__WORKFLOW_EXECUTION_STATUS_RUNNING;
 }
 
+const Perdure__V1__WorkflowTaskRow *pd_execution_workflow_task(const pd_execution_t *exec)
+{
+    return pd_execution_is_running(exec) ? exec->row->workflow_task : NULL;
+}
+
 /* ---- by event ID: the lists are sorted, since event IDs only grow ---- */
 
 pdi_activity_t *pdi_activity(const pdi_run_t *run, int64_t scheduled_event_id, size_t *index)

@@ -6,6 +6,8 @@
 #include "state/store.h"
 
 bool pd_execution_is_running(const pd_execution_t *exec);
+/* NULL when there is none, or when the run is closed: its row keeps the task for Describe only. */
+const Perdure__V1__WorkflowTaskRow *pd_execution_workflow_task(const pd_execution_t *exec);
 
 /* NULL when not pending. Constant time also with thousands pending. */
 const Perdure__V1__ActivityRow *pd_execution_activity(const pd_execution_t *exec,

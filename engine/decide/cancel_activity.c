@@ -26,8 +26,7 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
             "unable to mark activity as canceled without activity being request canceled first");
 
     pd_draft_t *draft = pd_draft_of(decision);
-    int64_t started_event_id =
-        pd_activity_write_started(draft, activity, NULL, request->worker_version);
+    int64_t started_event_id = pd_activity_write_started(draft, activity, NULL, NULL);
     pd_history_event_t *event = pd_draft_outside_event(draft, PD_EVENT(ACTIVITY_TASK_CANCELED));
     Temporal__Api__History__V1__ActivityTaskCanceledEventAttributes *attributes =
         event->activity_task_canceled_event_attributes;

@@ -105,7 +105,7 @@ void pd_close_carry(pd_draft_t *draft, const pd_history_event_t *event,
     started->initiator = initiator;
     started->workflow_execution_timeout = before->workflow_execution_timeout;
     started->priority = before->priority;
-    started->prev_auto_reset_points = pd_reset_points_for_next(draft, before);
+    started->prev_auto_reset_points = pd_reset_points_for_next(draft);
     if (initiator != INITIATOR(CRON_SCHEDULE)) {
         started->completion_callbacks = before->completion_callbacks;
         started->n_completion_callbacks = before->n_completion_callbacks;

@@ -62,7 +62,7 @@ pd_draft_t *pd_draft_existing(pd_decision_t *decision, pd_execution_t *exec)
     draft->cancel_requested = row->cancel_requested;
     draft->signal_count = row->signal_count;
     draft->history_size_bytes = row->history_size_bytes;
-    view_task(&draft->task, row->workflow_task);
+    view_task(&draft->task, pd_execution_workflow_task(exec));
     return draft;
 }
 

@@ -39,7 +39,7 @@ static void start(pd_decision_t *decision, const pd_start_request_t *request, co
 static void answer_again(pd_decision_t *decision, const pd_start_request_t *request)
 {
     const Perdure__V1__ExecutionRow *row = decision->exec->row;
-    const Perdure__V1__WorkflowTaskRow *task = row->workflow_task;
+    const Perdure__V1__WorkflowTaskRow *task = pd_execution_workflow_task(decision->exec);
     response_t *response = answer(decision, row->run_id, row->first_run_id, true);
 
     response->status = row->status;

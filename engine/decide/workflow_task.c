@@ -51,7 +51,9 @@ static void set_suggestion(pd_arena_t *arena, started_attributes_t *attributes, 
 }
 
 /* A transient task completed: its Scheduled and Started are written now, with their own times. */
-static void write_transient(pd_draft_t *draft, const char *identity)
+static void
+write_transient(pd_draft_t *draft,
+                const Temporal__Api__Workflowservice__V1__RespondWorkflowTaskCompletedRequest *by)
 {
     const Perdure__V1__WorkflowTaskRow *row = draft->exec->row->workflow_task;
     pd_arena_t *arena = draft->decision->arena;
@@ -73,7 +75,8 @@ static void write_transient(pd_draft_t *draft, const char *identity)
     started->event_time = pd_pb_timestamp(arena, draft->task.started_time_ns);
     attributes = started->workflow_task_started_event_attributes;
     attributes->scheduled_event_id = scheduled->event_id;
-    attributes->identity = (char *)identity;
+    attributes->identity = by->identity;
+    attributes->worker_version = by->worker_version_stamp;
     attributes->request_id = pd_arena_strdup(arena, row->request_id); /* the row goes first */
     attributes->history_size_bytes = row->history_size_bytes;
     if (row->suggest_continue_as_new)
@@ -91,7 +94,7 @@ pd_history_event_t *pd_workflow_task_complete(
 
     PD_ASSERT(draft->task.started);
     if (draft->task.transient)
-        write_transient(draft, request->identity);
+        write_transient(draft, request);
     event = pd_draft_event(draft, PD_EVENT(WORKFLOW_TASK_COMPLETED));
     attributes = event->workflow_task_completed_event_attributes;
     attributes->scheduled_event_id = draft->task.scheduled_event_id;

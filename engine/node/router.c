@@ -1,4 +1,5 @@
 /* From frontends to partitions and matching: everything by mail, bounded by the mailboxes. */
+#define PROTOBUF_C__NO_DEPRECATED
 #include <stdio.h>
 
 #include "api/pb/time.h"
@@ -55,9 +56,10 @@ static void run_answer_query(pd_mail_t *mail)
     pd_partition_answer_query(self->partition, self->call, self->token, self->request);
 }
 
-static bool answer_query(
-    void *ctx, pd_call_t *call, const pd_namespace_t *ns, const Perdure__V1__TaskToken *token,
-    const Temporal__Api__Workflowservice__V1__RespondQueryTaskCompletedRequest *request)
+static bool
+answer_query(void *ctx, pd_call_t *call, const pd_namespace_t *ns,
+             const Perdure__V1__TaskToken *token,
+             const Temporal__Api__Workflowservice__V1__RespondQueryTaskCompletedRequest *request)
 {
     pd_node_t *node = ctx;
     uint32_t index = pd_partition_of(token->workflow_id, node->options.partition_count);
@@ -121,6 +123,20 @@ static Temporal__Api__Taskqueue__V1__TaskQueueStats *stats_of(pd_arena_t *arena,
     return stats;
 }
 
+/* Queues are never versioned here: the version is the one that needs no setting, since never (what
+ * Temporal's server, being written in Go, tells as the year 1). */
+static Temporal__Api__Taskqueue__V1__TaskQueueVersioningInfo *unversioned(pd_arena_t *arena)
+{
+    Temporal__Api__Taskqueue__V1__TaskQueueVersioningInfo *info =
+        PD_PB_NEW(arena, Temporal__Api__Taskqueue__V1__TaskQueueVersioningInfo,
+                  temporal__api__taskqueue__v1__task_queue_versioning_info);
+
+    info->current_version = (char *)"__unversioned__";
+    info->update_time = PD_PB_NEW(arena, Google__Protobuf__Timestamp, google__protobuf__timestamp);
+    info->update_time->seconds = INT64_C(-62135596800);
+    return info;
+}
+
 static void run_describe(pd_mail_t *mail)
 {
     call_mail_t *self = PD_CONTAINER_OF(mail, call_mail_t, mail);
@@ -132,26 +148,26 @@ static void run_describe(pd_mail_t *mail)
     pd_task_queue_view_t view;
 
     pd_matching_describe(self->home->matching, self->ns,
-                         activity ? PD_TASK_ACTIVITY : PD_TASK_WORKFLOW,
-                         request->task_queue->name, self->call->arena, &view);
+                         activity ? PD_TASK_ACTIVITY : PD_TASK_WORKFLOW, request->task_queue->name,
+                         self->call->arena, &view);
     response.n_pollers = view.poller_count;
     response.pollers = (Temporal__Api__Taskqueue__V1__PollerInfo **)view.pollers;
+    response.versioning_info = unversioned(self->call->arena);
     if (request->report_stats)
         response.stats = stats_of(self->call->arena, &view);
     pd_call_respond(self->call, &response);
 }
 
-static bool describe_task_queue(
-    void *ctx, pd_call_t *call, const pd_namespace_t *ns,
-    const Temporal__Api__Workflowservice__V1__DescribeTaskQueueRequest *request)
+static bool
+describe_task_queue(void *ctx, pd_call_t *call, const pd_namespace_t *ns,
+                    const Temporal__Api__Workflowservice__V1__DescribeTaskQueueRequest *request)
 {
     call_mail_t *self = call_mail(ctx, call, run_describe);
     const char *normal = request->task_queue->normal_name;
 
     self->ns = ns;
     self->request = request;
-    self->home =
-        pdi_node_home(ctx, ns, pd_pb_empty(normal) ? request->task_queue->name : normal);
+    self->home = pdi_node_home(ctx, ns, pd_pb_empty(normal) ? request->task_queue->name : normal);
     return pd_loop_try_post(self->home->loop, &self->mail);
 }
 
@@ -170,9 +186,9 @@ static void run_shutdown(pd_mail_t *mail)
         pd_loop_post(self->home->loop, &self->mail);
 }
 
-static bool shutdown_worker(
-    void *ctx, pd_call_t *call, const pd_namespace_t *ns,
-    const Temporal__Api__Workflowservice__V1__ShutdownWorkerRequest *request)
+static bool
+shutdown_worker(void *ctx, pd_call_t *call, const pd_namespace_t *ns,
+                const Temporal__Api__Workflowservice__V1__ShutdownWorkerRequest *request)
 {
     pd_node_t *node = ctx;
     call_mail_t *self = call_mail(node, call, run_shutdown);

@@ -1,8 +1,8 @@
 /* Queries: a worker is asked, nothing is recorded.
  *
- *     decide --a workflow task exists--> BUFFERED --task started--> ATTACHED --completed--> answered
- *        |                                  ^                          |
- *        |                                  '--- failed, timed out ----+--- not among the results,
+ *     decide --a workflow task exists--> BUFFERED --task started--> ATTACHED --completed-->
+ * answered |                                  ^                          | | '--- failed, timed out
+ * ----+--- not among the results,
  *        '--none, or the run is closed--> OFFERED <--------------------'    or the run closed
  *                                            '--worker answers--> answered
  *
@@ -33,9 +33,8 @@ static bool must_wait(const pd_execution_t *exec)
 static query_response_t *rejected_response(pd_arena_t *arena,
                                            Temporal__Api__Enums__V1__WorkflowExecutionStatus status)
 {
-    query_response_t *response =
-        PD_PB_NEW(arena, query_response_t,
-                  temporal__api__workflowservice__v1__query_workflow_response);
+    query_response_t *response = PD_PB_NEW(
+        arena, query_response_t, temporal__api__workflowservice__v1__query_workflow_response);
 
     response->query_rejected = PD_PB_NEW(arena, Temporal__Api__Query__V1__QueryRejected,
                                          temporal__api__query__v1__query_rejected);
@@ -65,7 +64,7 @@ static bool buffer_is_full(const pd_execution_t *exec)
 
     if (!run || !must_wait(exec))
         return false;
-    TAILQ_FOREACH(query, &run->queries, link)
+    TAILQ_FOREACH (query, &run->queries, link)
         count += query->state != PDI_QUERY_OFFERED;
     return count >= PD_BUFFERED_QUERY_COUNT_MAX;
 }
@@ -79,13 +78,12 @@ static const pd_rpc_error_t *decide_query(pd_decision_t *decision, pd_command_t 
         return NULL;
     }
     if (row->first_task_not_before_ns)
-        return pd_rpc_workflow_not_ready(decision->arena,
-                                         "Workflow task is not scheduled yet.");
-    if (row->workflow_task && row->workflow_task->attempt >= FAILING_ATTEMPT)
+        return pd_rpc_workflow_not_ready(decision->arena, "Workflow task is not scheduled yet.");
+    if (pd_execution_workflow_task(decision->exec) &&
+        row->workflow_task->attempt >= FAILING_ATTEMPT)
         return pd_rpc_workflow_not_ready(
             decision->arena, "Unable to query workflow due to Workflow Task in failed state.");
-    if (!row->workflow_task && !row->any_workflow_task_completed &&
-        !pd_execution_is_running(decision->exec))
+    if (!row->any_workflow_task_completed && !pd_execution_is_running(decision->exec))
         return pd_rpc_workflow_not_ready(
             decision->arena, "Workflow execution closed before WorkflowTaskStarted event");
     if (buffer_is_full(decision->exec))
@@ -281,9 +279,8 @@ static void fill_direct(pd_arena_t *arena, pdi_query_t *query, poll_response_t *
     response->workflow_type->name = row->workflow_type;
     response->previous_started_event_id = row->last_workflow_task_started_event_id;
     response->attempt = 1;
-    response->workflow_execution_task_queue =
-        PD_PB_NEW(arena, Temporal__Api__Taskqueue__V1__TaskQueue,
-                  temporal__api__taskqueue__v1__task_queue);
+    response->workflow_execution_task_queue = PD_PB_NEW(
+        arena, Temporal__Api__Taskqueue__V1__TaskQueue, temporal__api__taskqueue__v1__task_queue);
     response->workflow_execution_task_queue->name = row->task_queue;
     response->workflow_execution_task_queue->kind =
         TEMPORAL__API__ENUMS__V1__TASK_QUEUE_KIND__TASK_QUEUE_KIND_NORMAL;
@@ -318,8 +315,8 @@ void pd_partition_hand_out_query(pd_partition_t *partition, pd_poll_t *poll, uin
         response->next_page_token.data = (uint8_t *)next_page_token.data;
         response->next_page_token.len = next_page_token.size;
     }
-    bytes = pdi_splice(arena, pd_pb_pack_arena(response, arena), FIELD_HISTORY,
-                       pd_buf_bytes(&history));
+    bytes =
+        pdi_splice(arena, pd_pb_pack_arena(response, arena), FIELD_HISTORY, pd_buf_bytes(&history));
     pd_buf_deinit(&history);
     pd_call_respond_data(poll->call, pd_memdup(bytes.data, bytes.size), bytes.size);
 }
@@ -331,7 +328,8 @@ void pd_partition_answer_query(
     pdi_query_t *query = find(partition, strtoull(pd_pb_str(token->query_id), NULL, 10));
 
     if (!query || query->state != PDI_QUERY_OFFERED) {
-        pd_call_fail(call, pd_rpc_not_found(call->arena, "query task not found, or already expired"));
+        pd_call_fail(call,
+                     pd_rpc_not_found(call->arena, "query task not found, or already expired"));
         return;
     }
     /* An answer that is neither is no answer: the caller goes on waiting. */
@@ -352,11 +350,10 @@ size_t pdi_query_attach(pd_partition_t *partition, pd_execution_t *exec, pd_aren
 
     if (!run)
         return 0;
-    TAILQ_FOREACH(query, &run->queries, link)
+    TAILQ_FOREACH (query, &run->queries, link)
         count += query->state == PDI_QUERY_BUFFERED;
     *entries = pd_arena_calloc(arena, count + 1, sizeof(**entries));
-    TAILQ_FOREACH(query, &run->queries, link)
-    {
+    TAILQ_FOREACH (query, &run->queries, link) {
         queries_entry_t *entry;
 
         if (query->state != PDI_QUERY_BUFFERED)
@@ -398,14 +395,14 @@ static void move_on(pd_partition_t *partition, pdi_query_t *query)
     if (row->any_workflow_task_completed)
         go_direct(partition, query);
     else
-        pdi_query_fail(partition, query,
-                       pd_rpc_workflow_not_ready(query->command->arena,
-                                                 "Unable to query workflow."));
+        pdi_query_fail(
+            partition, query,
+            pd_rpc_workflow_not_ready(query->command->arena, "Unable to query workflow."));
 }
 
 void pdi_query_run_changed(pd_partition_t *partition, pd_execution_t *exec, pd_command_t *command)
 {
-    const Perdure__V1__WorkflowTaskRow *task = exec->row->workflow_task;
+    const Perdure__V1__WorkflowTaskRow *task = pd_execution_workflow_task(exec);
     bool started = task && task->started_event_id;
     pdi_run_t *run = exec->engine;
     pdi_query_t *query, *next;

@@ -1,8 +1,10 @@
 /* DescribeWorkflowExecution: what the run's row says, in the API's words. The answer is serialised
  * at once, since the row may change before it is sent. */
 #define PROTOBUF_C__NO_DEPRECATED
+#include <stdio.h>
+
 #include "api/pb/time.h"
-#include "engine/decide/reset_points.h"
+#include "engine/decide/new_run.h"
 #include "engine/partition/partition_private.h"
 
 #define WORKFLOW(Name) Temporal__Api__Workflow__V1__##Name
@@ -18,11 +20,6 @@
 
 typedef Temporal__Api__Workflowservice__V1__DescribeWorkflowExecutionResponse response_t;
 
-static Google__Protobuf__Duration *duration_or_null(pd_arena_t *arena, int64_t ns)
-{
-    return ns == 0 ? NULL : pd_pb_duration(arena, ns);
-}
-
 static WORKFLOW(WorkflowExecutionConfig) *
     config_of(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row)
 {
@@ -34,9 +31,6 @@ static WORKFLOW(WorkflowExecutionConfig) *
                                    temporal__api__taskqueue__v1__task_queue);
     config->task_queue->name = row->task_queue;
     config->task_queue->kind = TEMPORAL__API__ENUMS__V1__TASK_QUEUE_KIND__TASK_QUEUE_KIND_NORMAL;
-    config->workflow_execution_timeout = duration_or_null(arena, row->execution_timeout_ns);
-    config->workflow_run_timeout = duration_or_null(arena, row->run_timeout_ns);
-    config->default_workflow_task_timeout = duration_or_null(arena, row->workflow_task_timeout_ns);
     config->user_metadata = row->user_metadata;
     return config;
 }
@@ -97,6 +91,10 @@ static WORKFLOW(WorkflowExecutionInfo) *
     info->history_size_bytes = row->history_size_bytes;
     info->first_run_id = row->first_run_id;
     info->priority = row->priority;
+    info->auto_reset_points = row->reset_points;
+    if (!info->auto_reset_points)
+        info->auto_reset_points =
+            PD_PB_NEW(arena, WORKFLOW(ResetPoints), temporal__api__workflow__v1__reset_points);
     return info;
 }
 
@@ -228,76 +226,40 @@ static WORKFLOW(PendingWorkflowTaskInfo) *
     return info;
 }
 
-/* ---- request IDs ---- */
-
-/* How far the history is searched for the events of attached requests. */
-enum { SEARCH_EVENT_COUNT_MAX = 2000 };
-
-static bool attaches(const pd_history_event_t *event, const char *request_id)
+/* event_id 0: the event waits in the buffer. */
+static WORKFLOW(WorkflowExecutionExtendedInfo__RequestIdInfosEntry) *
+    request_id_info(pd_arena_t *arena, char *request_id, int type, int64_t event_id)
 {
-    return event->event_type == PD_EVENT(WORKFLOW_EXECUTION_OPTIONS_UPDATED) &&
-           strcmp(
-               pd_pb_str(
-                   event->workflow_execution_options_updated_event_attributes->attached_request_id),
-               request_id) == 0;
-}
-
-/* The event that attached the request: its ID, 0 while it is buffered, -1 when it is not found. */
-static int64_t attaching_event(const pd_decision_t *decision, const char *request_id)
-{
-    const Perdure__V1__ExecutionRow *row = decision->exec->row;
-
-    for (size_t i = 0; i < row->n_buffered_events; i++)
-        if (attaches(row->buffered_events[i], request_id))
-            return 0;
-    for (int64_t id = 2; id < row->next_event_id && id < SEARCH_EVENT_COUNT_MAX; id++) {
-        pd_history_event_t *event = NULL;
-        pd_error_t error;
-
-        if (pd_store_history_event(decision->store, decision->exec, id, decision->arena, &event,
-                                   &error) != PD_OK)
-            break;
-        if (event && attaches(event, request_id))
-            return id;
-    }
-    return -1;
-}
-
-static void add_request_id(pd_arena_t *arena, WORKFLOW(WorkflowExecutionExtendedInfo) * extended,
-                           const char *request_id, int event_type, int64_t event_id)
-{
-    typedef WORKFLOW(WorkflowExecutionExtendedInfo__RequestIdInfosEntry) entry_t;
-    entry_t *entry = PD_PB_NEW(
-        arena, entry_t,
+    WORKFLOW(WorkflowExecutionExtendedInfo__RequestIdInfosEntry) *entry = PD_PB_NEW(
+        arena, WORKFLOW(WorkflowExecutionExtendedInfo__RequestIdInfosEntry),
         temporal__api__workflow__v1__workflow_execution_extended_info__request_id_infos_entry);
 
-    entry->key = (char *)request_id;
+    entry->key = request_id;
     entry->value =
         PD_PB_NEW(arena, WORKFLOW(RequestIdInfo), temporal__api__workflow__v1__request_id_info);
-    entry->value->event_type = event_type;
+    entry->value->event_type = type;
     entry->value->event_id = event_id;
     entry->value->buffered = event_id == 0;
-    extended->request_id_infos[extended->n_request_id_infos++] = entry;
+    return entry;
 }
 
 /* Which request made which event. */
-static void fill_request_ids(const pd_decision_t *decision,
+static void fill_request_ids(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row,
                              WORKFLOW(WorkflowExecutionExtendedInfo) * extended)
 {
-    const Perdure__V1__ExecutionRow *row = decision->exec->row;
+    size_t count = 0;
 
-    extended->request_id_infos = pd_arena_calloc(decision->arena, row->n_attached_request_ids + 1,
-                                                 sizeof *extended->request_id_infos);
+    extended->request_id_infos =
+        pd_arena_calloc(arena, row->n_attached_request_ids + 1, sizeof *extended->request_id_infos);
     if (!pd_pb_empty(row->create_request_id))
-        add_request_id(decision->arena, extended, row->create_request_id,
-                       PD_EVENT(WORKFLOW_EXECUTION_STARTED), 1);
-    for (size_t i = 0; i < row->n_attached_request_ids; i++) {
-        int64_t event_id = attaching_event(decision, row->attached_request_ids[i]);
-
-        if (event_id >= 0)
-            add_request_id(decision->arena, extended, row->attached_request_ids[i],
-                           PD_EVENT(WORKFLOW_EXECUTION_OPTIONS_UPDATED), event_id);
-    }
+        extended->request_id_infos[count++] =
+            request_id_info(arena, row->create_request_id, PD_EVENT(WORKFLOW_EXECUTION_STARTED),
+                            row->create_request_event_id);
+    for (size_t i = 0; i < row->n_attached_request_ids; i++)
+        extended->request_id_infos[count++] = request_id_info(
+            arena, row->attached_request_ids[i], PD_EVENT(WORKFLOW_EXECUTION_OPTIONS_UPDATED),
+            row->attached_request_event_ids[i]);
+    extended->n_request_id_infos = count;
 }
 
 static WORKFLOW(WorkflowExecutionExtendedInfo) * extended_of(const pd_decision_t *decision)
@@ -315,7 +277,7 @@ static WORKFLOW(WorkflowExecutionExtendedInfo) * extended_of(const pd_decision_t
         extended->run_expiration_time->seconds = NO_TIME_S;
     extended->cancel_requested = row->cancel_requested;
     extended->original_start_time = pd_pb_timestamp(arena, row->start_time_ns);
-    fill_request_ids(decision, extended);
+    fill_request_ids(decision->arena, row, extended);
     return extended;
 }
 
@@ -347,21 +309,6 @@ static pd_started_t *started_of(const pd_decision_t *decision)
     return event ? event->workflow_execution_started_event_attributes : NULL;
 }
 
-/* The builds that worked on this run, as a JSON list. */
-static const char *build_ids(pd_arena_t *arena, const WORKFLOW(ResetPoints) * points,
-                             const char *run_id)
-{
-    const char *text = "[\"unversioned\"";
-
-    for (size_t i = 0; i < points->n_points; i++) {
-        const WORKFLOW(ResetPointInfo) *point = points->points[i];
-
-        if (!pd_pb_empty(point->build_id) && strcmp(point->run_id, run_id) == 0)
-            text = pd_arena_printf(arena, "%s,\"unversioned:%s\"", text, point->build_id);
-    }
-    return pd_arena_printf(arena, "%s]", text);
-}
-
 static Temporal__Api__Common__V1__Payload__MetadataEntry *
 metadata(pd_arena_t *arena, const char *key, const char *value)
 {
@@ -389,8 +336,41 @@ static Temporal__Api__Common__V1__Payload *keyword_list(pd_arena_t *arena, const
     return payload;
 }
 
-/* Temporal's server keeps them as a search attribute; here they follow from the history. */
-static void add_build_ids(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row,
+/* ---- builds: Temporal's server keeps them as search attributes ---- */
+
+static const char *json_string(pd_arena_t *arena, const char *text)
+{
+    char *json = pd_arena_alloc(arena, strlen(text) * 6 + 3), *end = json;
+
+    *end++ = '"';
+    for (const char *at = text; *at; at++) {
+        if ((unsigned char)*at < 0x20) {
+            end += snprintf(end, 7, "\\u%04x", (unsigned)*at);
+            continue;
+        }
+        if (*at == '"' || *at == '\\')
+            *end++ = '\\';
+        *end++ = *at;
+    }
+    *end++ = '"';
+    *end = 0;
+    return json;
+}
+
+static const char *json_list(pd_arena_t *arena, const char *first, const char *prefix,
+                             char *const *items, size_t count)
+{
+    const char *text = first;
+
+    for (size_t i = 0; i < count; i++) {
+        const char *item = pd_arena_printf(arena, "%s%s", prefix, items[i]);
+
+        text = pd_arena_printf(arena, "%s%s%s", text, text[0] ? "," : "", json_string(arena, item));
+    }
+    return pd_arena_printf(arena, "[%s]", text);
+}
+
+static void add_attribute(pd_arena_t *arena, const char *key, const char *json,
                           WORKFLOW(WorkflowExecutionInfo) * info)
 {
     typedef Temporal__Api__Common__V1__SearchAttributes__IndexedFieldsEntry entry_t;
@@ -400,10 +380,10 @@ static void add_build_ids(pd_arena_t *arena, const Perdure__V1__ExecutionRow *ro
                                temporal__api__common__v1__search_attributes__indexed_fields_entry);
 
     for (size_t i = 0; i < own->n_indexed_fields; i++)
-        if (strcmp(own->indexed_fields[i]->key, "BuildIds") == 0)
+        if (strcmp(own->indexed_fields[i]->key, key) == 0)
             return;
-    entry->key = (char *)"BuildIds";
-    entry->value = keyword_list(arena, build_ids(arena, info->auto_reset_points, row->run_id));
+    entry->key = (char *)key;
+    entry->value = keyword_list(arena, json);
     all->indexed_fields =
         pd_arena_calloc(arena, own->n_indexed_fields + 1, sizeof *all->indexed_fields);
     for (size_t i = 0; i < own->n_indexed_fields; i++)
@@ -412,42 +392,31 @@ static void add_build_ids(pd_arena_t *arena, const Perdure__V1__ExecutionRow *ro
     info->search_attributes = all;
 }
 
-/* Points of a run that another one followed can be reset to for as long as the run is kept. */
-static void expire_points(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row,
-                          WORKFLOW(ResetPoints) * points)
+static void fill_builds(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row,
+                        WORKFLOW(WorkflowExecutionInfo) * info)
 {
-    if (pd_pb_empty(row->next_run_id))
-        return;
-    for (size_t i = 0; i < points->n_points; i++)
-        if (!points->points[i]->expire_time)
-            points->points[i]->expire_time = pd_pb_timestamp(arena, row->removal_time_ns);
+    if (row->any_workflow_task_completed)
+        add_attribute(
+            arena, "BuildIds",
+            json_list(arena, "\"unversioned\"", "unversioned:", row->build_ids, row->n_build_ids),
+            info);
+    if (row->n_binary_checksums)
+        add_attribute(arena, "BinaryChecksums",
+                      json_list(arena, "", "", row->binary_checksums, row->n_binary_checksums),
+                      info);
 }
 
-/* A timeout that was given as 0 is told as 0, one that was not given is not told. */
-static void fill_zero_timeouts(pd_arena_t *arena, const pd_started_t *started,
-                               WORKFLOW(WorkflowExecutionConfig) * config)
-{
-    if (!config->workflow_execution_timeout && started->workflow_execution_timeout)
-        config->workflow_execution_timeout = pd_pb_duration(arena, 0);
-    if (!config->workflow_run_timeout && started->workflow_run_timeout)
-        config->workflow_run_timeout = pd_pb_duration(arena, 0);
-}
-
+/* The timeouts as the first event has them: there, none and 0 are told apart. */
 static void fill_from_history(const pd_decision_t *decision, response_t *response)
 {
-    WORKFLOW(WorkflowExecutionInfo) *info = response->workflow_execution_info;
-    pd_started_t *started = started_of(decision);
+    const pd_started_t *started = started_of(decision);
 
-    info->auto_reset_points =
-        started ? pd_reset_points_of(decision->store, decision->exec, decision->arena, started)
-                : PD_PB_NEW(decision->arena, WORKFLOW(ResetPoints),
-                            temporal__api__workflow__v1__reset_points);
-    expire_points(decision->arena, decision->exec->row, info->auto_reset_points);
-    if (started)
-        fill_zero_timeouts(decision->arena, started, response->execution_config);
-    info->most_recent_worker_version_stamp = last_stamp(decision);
-    if (decision->exec->row->any_workflow_task_completed)
-        add_build_ids(decision->arena, decision->exec->row, info);
+    response->workflow_execution_info->most_recent_worker_version_stamp = last_stamp(decision);
+    if (!started)
+        return;
+    response->execution_config->workflow_execution_timeout = started->workflow_execution_timeout;
+    response->execution_config->workflow_run_timeout = started->workflow_run_timeout;
+    response->execution_config->default_workflow_task_timeout = started->workflow_task_timeout;
 }
 
 static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *command)
@@ -460,6 +429,7 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
     response->execution_config = config_of(decision->arena, row);
     response->workflow_execution_info = info_of(decision->arena, row);
     fill_from_history(decision, response);
+    fill_builds(decision->arena, row, response->workflow_execution_info);
     fill_activities(decision, response);
     response->pending_workflow_task = task_of(decision->arena, row->workflow_task);
     response->workflow_extended_info = extended_of(decision);

@@ -97,7 +97,8 @@ static void finish(pd_store_t *store)
     for (size_t i = 0; i < store->touched_count; i++) {
         pd_execution_t *exec = store->touched[i];
 
-        if (exec->row->n_activities + exec->row->n_timers <= EXACT_HINT_MAX) {
+        if (exec->row->n_activities + exec->row->n_timers <= EXACT_HINT_MAX ||
+            !pd_execution_is_running(exec)) {
             exec->deadline_hint_ns = pd_execution_next_deadline_ns(exec, INT64_MIN);
         } else {
             int64_t at_ns = pdi_run_deadline_ns(pdi_run(exec));

@@ -52,6 +52,11 @@ pd_status_t pdi_apply_history(pdi_apply_t *apply, const Perdure__V1__Event *even
 #define PDI_EVENT_APPLIER(name)                                                                    \
     pd_status_t pdi_apply_##name(pdi_apply_t *apply, const Perdure__V1__Event *event)
 
+/* builds.c: the event is a WorkflowTaskCompleted. */
+void pdi_apply_build(pdi_apply_t *apply, const pd_history_event_t *event);
+/* The run closed and another one follows: the reset points of this one expire with it. */
+void pdi_apply_builds_expire(pdi_apply_t *apply);
+
 /* workflow.c */
 PDI_HISTORY_APPLIER(workflow_started);
 PDI_HISTORY_APPLIER(workflow_completed);
@@ -101,6 +106,7 @@ PDI_EVENT_APPLIER(buffered_timer_removed);
 PDI_EVENT_APPLIER(run_created);
 PDI_EVENT_APPLIER(run_removed);
 PDI_EVENT_APPLIER(request_attached);
+PDI_HISTORY_APPLIER(options_updated);
 /* namespace.c */
 pd_status_t pdi_apply_namespace(pd_store_t *store, int64_t time_ns,
                                 const Perdure__V1__NamespaceRegistered *registered,

@@ -40,9 +40,37 @@ PDI_EVENT_APPLIER(run_removed)
     return PD_OK;
 }
 
+/* Its place among the attached ones; adds it when it is not there yet. */
+static int64_t *attached_event_id(pdi_row_t *row, const char *request_id)
+{
+    size_t count = row->n_attached_request_ids;
+
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(row->attached_request_ids[i], request_id) == 0)
+            return &row->attached_request_event_ids[i];
+    }
+    pdi_array_append(&row->attached_request_ids, &row->n_attached_request_ids,
+                     pd_strdup(request_id));
+    row->attached_request_event_ids = pd_realloc(
+        row->attached_request_event_ids, (count + 1) * sizeof(row->attached_request_event_ids[0]));
+    row->attached_request_event_ids[count] = 0;
+    row->n_attached_request_event_ids = count + 1;
+    return &row->attached_request_event_ids[count];
+}
+
+/* Comes behind its event, or while that waits in the buffer. */
 PDI_EVENT_APPLIER(request_attached)
 {
-    pdi_array_append(&apply->row->attached_request_ids, &apply->row->n_attached_request_ids,
-                     pd_strdup(event->request_attached->request_id));
+    (void)attached_event_id(apply->row, pd_pb_str(event->request_attached->request_id));
+    return PD_OK;
+}
+
+PDI_HISTORY_APPLIER(options_updated)
+{
+    const char *request_id =
+        event->workflow_execution_options_updated_event_attributes->attached_request_id;
+
+    if (!pd_pb_empty(request_id))
+        *attached_event_id(apply->row, request_id) = event->event_id;
     return PD_OK;
 }

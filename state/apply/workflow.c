@@ -37,28 +37,27 @@ PDI_HISTORY_APPLIER(workflow_started)
     row->search_attributes = pdi_message_copy(attributes->search_attributes);
     row->priority = pdi_message_copy(attributes->priority);
     row->user_metadata = pdi_message_copy(event->user_metadata);
+    row->reset_points = pdi_message_copy(attributes->prev_auto_reset_points);
+    row->create_request_event_id = event->event_id;
     apply->workflow->current_dirty |= apply->workflow->current == PDI_CURRENT_RUN &&
                                       strcmp(apply->workflow->current_run_id, row->run_id) == 0;
     return PD_OK;
 }
 
+/* Activities and the workflow task stay: Describe shows what was pending at the end. */
 static void clear_pending(pdi_run_t *run)
 {
     pdi_row_t *row = run->exec.row;
 
-    for (size_t i = 0; i < row->n_activities; i++)
-        pdi_message_free(row->activities[i]);
     for (size_t i = 0; i < row->n_timers; i++)
         pdi_message_free(row->timers[i]);
     for (size_t i = 0; i < row->n_buffered_events; i++)
         pdi_message_free(row->buffered_events[i]);
-    pd_free(row->activities);
     pd_free(row->timers);
     pd_free(row->buffered_events);
-    row->activities = NULL;
     row->timers = NULL;
     row->buffered_events = NULL;
-    row->n_activities = row->n_timers = row->n_buffered_events = 0;
+    row->n_timers = row->n_buffered_events = 0;
     row->buffered_size_bytes = 0;
     pdi_id_index_deinit(&run->activity_ids);
     pdi_id_index_deinit(&run->timer_ids);
@@ -78,9 +77,9 @@ static pd_status_t close_run(pdi_apply_t *apply, const pd_history_event_t *event
     row->removal_time_ns =
         row->retention_ns > 0 ? pd_ns_add(row->close_time_ns, row->retention_ns) : 0;
     pdi_string_set(&row->next_run_id, next_run_id);
-    pdi_message_free(row->workflow_task);
-    row->workflow_task = NULL;
     clear_pending(apply->run);
+    if (!pd_pb_empty(next_run_id))
+        pdi_apply_builds_expire(apply);
     row->close_attempted = false;
     if (apply->workflow->current == PDI_CURRENT_UNKNOWN)
         PD_TRY(pdi_workflow_load_current(apply->store, apply->workflow, apply->error));

@@ -114,6 +114,7 @@ PDI_HISTORY_APPLIER(task_completed)
     apply->row->any_workflow_task_completed = true;
     apply->row->close_attempted = false;
     set_failure(apply, 0, NULL);
+    pdi_apply_build(apply, event);
     pdi_string_set(&apply->row->last_worker_identity, attributes->identity);
     return PD_OK;
 }

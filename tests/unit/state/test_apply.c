@@ -1,4 +1,5 @@
 /* test_apply.c -- what single events mean for the rows, what is refused, what is reported. */
+#define PROTOBUF_C__NO_DEPRECATED
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -233,7 +234,7 @@ static void test_close_and_remove(void **state)
     fixture_apply(&f);
     exec = fixture_current(&f, "w");
     assert_false(pd_execution_is_running(exec));
-    assert_int_equal(exec->row->n_activities, 0);
+    assert_int_equal(exec->row->n_activities, 1); /* as it was, for Describe */
     assert_int_equal(exec->row->n_timers, 0);
     assert_int_equal(pd_store_ready(f.store, &tasks), 0);
     assert_true(exec->row->removal_time_ns == f.now_ns + FIXTURE_RETENTION_NS);
@@ -374,6 +375,125 @@ static void test_event_after_close(void **state)
     expect_corrupt("after the run was closed");
 }
 
+/* What was pending at the close stays in the row, and nothing waits for it. */
+static void test_close_keeps_the_task(void **state)
+{
+    pd_execution_t *exec;
+    const pd_ready_task_t *tasks;
+
+    fixture_start(&f, "w", "run-1");
+    fixture_begin(&f, "w", "run-1");
+    fixture_terminated(&f);
+    fixture_apply(&f);
+    exec = fixture_current(&f, "w");
+    assert_int_equal(exec->row->workflow_task->scheduled_event_id, 2);
+    assert_null(pd_execution_workflow_task(exec));
+    assert_int_equal(pd_store_ready(f.store, &tasks), 0);
+    assert_true(pd_execution_next_deadline_ns(exec, 0) == exec->row->removal_time_ns);
+    fixture_flush(&f);
+    fixture_reopen(&f);
+    exec = fixture_current(&f, "w");
+    assert_int_equal(exec->row->workflow_task->scheduled_event_id, 2);
+    assert_null(pd_execution_workflow_task(exec));
+}
+
+static void attach(const char *request_id, bool buffered)
+{
+    Temporal__Api__History__V1__WorkflowExecutionOptionsUpdatedEventAttributes *updated;
+    Perdure__V1__RequestAttached *attached;
+
+    if (buffered)
+        fixture_buffer(&f);
+    updated = fixture_history(
+        &f, TEMPORAL__API__ENUMS__V1__EVENT_TYPE__EVENT_TYPE_WORKFLOW_EXECUTION_OPTIONS_UPDATED,
+        TEMPORAL__API__HISTORY__V1__HISTORY_EVENT__ATTRIBUTES_WORKFLOW_EXECUTION_OPTIONS_UPDATED_EVENT_ATTRIBUTES,
+        &temporal__api__history__v1__workflow_execution_options_updated_event_attributes__descriptor);
+    updated->attached_request_id = (char *)request_id;
+    attached = fixture_internal(&f, PERDURE__V1__EVENT__KIND_REQUEST_ATTACHED,
+                                &perdure__v1__request_attached__descriptor);
+    attached->request_id = (char *)request_id;
+}
+
+static void test_attached_requests(void **state)
+{
+    const Perdure__V1__ExecutionRow *row;
+
+    fixture_start(&f, "w", "run-1");
+    row = fixture_current(&f, "w")->row;
+    assert_int_equal(row->create_request_event_id, 1);
+    fixture_begin(&f, "w", "run-1");
+    attach("second", false);
+    fixture_apply(&f);
+    assert_int_equal(row->n_attached_request_ids, 1);
+    assert_int_equal(row->attached_request_event_ids[0], 3);
+    fixture_begin(&f, "w", "run-1");
+    fixture_task_started(&f, 2);
+    attach("third", true);
+    fixture_apply(&f);
+    assert_int_equal(row->n_attached_request_ids, 2);
+    assert_int_equal(row->n_attached_request_event_ids, 2);
+    assert_string_equal(row->attached_request_ids[1], "third");
+    assert_int_equal(row->attached_request_event_ids[1], 0);
+}
+
+static void complete_by(int64_t scheduled_event_id, const char *build_id, const char *checksum)
+{
+    Temporal__Api__Common__V1__WorkerVersionStamp stamp =
+        TEMPORAL__API__COMMON__V1__WORKER_VERSION_STAMP__INIT;
+    Temporal__Api__History__V1__WorkflowTaskCompletedEventAttributes *completed;
+    Perdure__V1__RunEvents *run;
+
+    fixture_begin(&f, "w", "run-1");
+    if (scheduled_event_id > 2)
+        fixture_task_scheduled(&f, "orders", false, 1);
+    fixture_task_started(&f, scheduled_event_id);
+    fixture_task_completed(&f, scheduled_event_id, scheduled_event_id + 1);
+    run = f.run;
+    completed = run->events[run->n_events - 1]->history->workflow_task_completed_event_attributes;
+    stamp.build_id = (char *)build_id;
+    completed->worker_version = &stamp;
+    completed->binary_checksum = (char *)checksum;
+    fixture_apply(&f);
+}
+
+static void test_builds(void **state)
+{
+    const Perdure__V1__ExecutionRow *row;
+
+    fixture_start(&f, "w", "run-1");
+    row = fixture_current(&f, "w")->row;
+    complete_by(2, "one", "");
+    complete_by(5, "one", "");
+    complete_by(8, "two", "sum");
+    complete_by(11, "one", "");
+    assert_int_equal(row->reset_points->n_points, 2);
+    assert_string_equal(row->reset_points->points[0]->run_id, "run-1");
+    assert_int_equal(row->reset_points->points[0]->first_workflow_task_completed_id, 4);
+    assert_int_equal(row->reset_points->points[1]->first_workflow_task_completed_id, 10);
+    assert_null(row->reset_points->points[1]->expire_time);
+    assert_int_equal(row->n_build_ids, 2);
+    assert_string_equal(row->build_ids[1], "two");
+    assert_int_equal(row->n_binary_checksums, 2);
+    assert_string_equal(row->binary_checksums[1], "sum");
+}
+
+/* Builds beyond the limits push the oldest ones out. */
+static void test_many_builds(void **state)
+{
+    const Perdure__V1__ExecutionRow *row;
+    char build_id[200];
+
+    fixture_start(&f, "w", "run-1");
+    row = fixture_current(&f, "w")->row;
+    for (int i = 0; i < 30; i++) {
+        snprintf(build_id, sizeof(build_id), "%0150d", i);
+        complete_by(2 + 3 * i, build_id, "");
+    }
+    assert_int_equal(row->reset_points->n_points, 20);
+    assert_true(row->n_build_ids < 20);
+    assert_string_equal(row->build_ids[row->n_build_ids - 1], build_id);
+}
+
 /* All event types of the API are known; those that mean nothing here yet go into the history. */
 static void test_all_event_types(void **state)
 {
@@ -421,6 +541,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_continue_as_new, setup, teardown),
         cmocka_unit_test_setup_teardown(test_corrupt_records, setup, teardown),
         cmocka_unit_test_setup_teardown(test_event_after_close, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_close_keeps_the_task, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_attached_requests, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_builds, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_many_builds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_all_event_types, setup, teardown),
     };
 
