@@ -31,15 +31,71 @@ static void on_namespace(void *ctx, const Perdure__V1__NamespaceRow *row)
     pd_namespaces_publish(partition->options.namespaces, row);
 }
 
+/* ---- namespaces ---- */
+
+typedef struct unknown {
+    pd_namespaces_t *namespaces;
+    bool any;
+} unknown_t;
+
+static void look_up(unknown_t *unknown, const char *namespace_id)
+{
+    if (!unknown->any && !pd_namespaces_by_id(unknown->namespaces, namespace_id))
+        unknown->any = true;
+}
+
+static void look_up_deadline(void *ctx, const char *namespace_id, const char *workflow_id,
+                             const char *run_id, int64_t at_ns)
+{
+    look_up(ctx, namespace_id);
+}
+
+static void look_up_ready(void *ctx, const char *namespace_id, const char *workflow_id,
+                          const char *run_id, const Perdure__V1__ReadyTask *task)
+{
+    look_up(ctx, namespace_id);
+}
+
+static void become_owner(pd_partition_t *partition);
+
+static void on_namespaces_timer(pd_timer_t *timer)
+{
+    pd_partition_t *partition = PD_CONTAINER_OF(timer, pd_partition_t, retry_timer);
+
+    if (still(partition, PD_PARTITION_REPLAYING))
+        become_owner(partition);
+}
+
+/* Partition 0 tells the namespaces, and may not have come so far: tasks and deadlines of a namespace
+ * that nobody knows yet cannot be offered. True: wait for it. */
+static bool wait_for_namespaces(pd_partition_t *partition, pd_status_t *status, pd_error_t *error)
+{
+    enum { WAIT_MS = 5 };
+    unknown_t unknown = {.namespaces = partition->options.namespaces};
+    pd_store_scan_t scan = {.deadline = look_up_deadline, .ready = look_up_ready, .ctx = &unknown};
+
+    *status = pd_store_scan(partition->store, &scan, error);
+    if (*status != PD_OK || !unknown.any)
+        return false;
+    partition->retry_timer.fire = on_namespaces_timer;
+    pd_loop_timer_start(partition->options.loop, &partition->retry_timer,
+                        pd_partition_now_ns(partition) + WAIT_MS * (int64_t)1000000);
+    return true;
+}
+
 static void become_owner(pd_partition_t *partition)
 {
     pd_store_scan_t scan = {.deadline = on_deadline, .ready = on_ready, .ctx = partition};
+    pd_status_t status;
     pd_error_t error;
 
     partition->epoch = partition->chain.epoch;
     partition->expected_offset = partition->chain.next_offset;
     memcpy(partition->tip_hash, partition->chain.hash, PD_RECORD_HASH_SIZE);
-    if (pd_store_namespaces(partition->store, on_namespace, partition, &error) != PD_OK ||
+    status = pd_store_namespaces(partition->store, on_namespace, partition, &error);
+    if (status == PD_OK && wait_for_namespaces(partition, &status, &error))
+        return;
+    if (status != PD_OK ||
         pd_store_scan(partition->store, &scan, &error) != PD_OK) {
         pdi_partition_lose(partition, &error);
         return;
