@@ -5,7 +5,9 @@ import fnmatch
 import sys
 import time
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Iterator
 
 import grpc
 
@@ -25,23 +27,28 @@ class Context:
     def __init__(self, binary: Path, release: Path, seed: int):
         self.binary, self.release, self.seed = binary, release, seed
         self.server = Server(binary)
-        self.client: Client
-        self.prober: Prober
         self.case: Case
         self.notes: list[str] = []
-        self.delay_max_s = float(DELAY_MAX_S)
 
     def begin(self) -> None:
         self.server.start()
         self.connect()
 
     def connect(self) -> None:
-        self.client, self.prober = Client(self.server.address), Prober(self.server.address)
+        self.server.client, self.server.prober = Client(self.server.address), Prober(self.server.address)
         self.prober.rounds(1)
 
     def disconnect(self) -> None:
         self.prober.close()
         self.client.close()
+
+    @property
+    def client(self) -> Client:
+        return self.server.client
+
+    @property
+    def prober(self) -> Prober:
+        return self.server.prober
 
     def id(self, suffix: str = "") -> str:
         return f"{self.case.name}{'-' + suffix if suffix else ''}"
@@ -50,29 +57,46 @@ class Context:
         """Said beside the result."""
         self.notes.append(text)
 
-    def check_well(self) -> None:
-        """Nothing of what the case did was noticed by anybody else."""
-        assert self.server.alive(), f"the server died with {self.server.process.returncode}:\n" \
-            f"{self.server.deaths() or self.server.output()[-3000:]}"
-        self.prober.rounds(1)
-        errors = self.prober.take_errors()
+    @contextmanager
+    def other_server(self, binary: Path | None = None, probed: bool = True, **options) -> Iterator[Server]:
+        """A server of the case's own, with a client and, unless told otherwise, a bystander."""
+        server = Server(binary or self.binary, **options)
+        try:
+            server.start()
+            server.client = Client(server.address)
+            if probed:
+                server.prober = Prober(server.address)
+                server.prober.rounds(1)
+            yield server
+        finally:
+            if probed and hasattr(server, "prober"):
+                server.prober.close()
+            if hasattr(server, "client"):
+                server.client.close()
+            server.close()
+
+    def check_server(self, server: Server) -> None:
+        """Nothing of what was done to the server was noticed by anybody else."""
+        assert server.alive(), f"the server died with {server.process.returncode}:\n" \
+            f"{server.deaths() or server.output()[-3000:]}"
+        server.prober.rounds(1)
+        errors = server.prober.take_errors()
         assert not errors, f"the bystander: {errors[:3]} ({len(errors)} errors)"
-        longest_s = self.prober.take_longest_s()
+        longest_s = server.prober.take_longest_s()
         self.note(f"bystander waited at most {longest_s * 1000:.0f} ms")
-        assert longest_s < self.delay_max_s, f"the bystander waited {longest_s:.1f} s"
-        assert "ERROR" not in self.server.output(), self.server.output()[-2000:]
+        assert longest_s < DELAY_MAX_S, f"the bystander waited {longest_s:.1f} s"
+        assert "level=error" not in server.output().lower(), server.output()[-2000:]
 
 
 def run_case(context: Context, case: Case) -> str:
     """"passed", "failed" or "skipped"; prints one line, and why."""
     context.case, context.notes = case, []
-    context.delay_max_s = float(DELAY_MAX_S)
     began = time.monotonic()
     outcome, why = "passed", ""
     try:
         case.function(context)
         if not case.own_server:
-            context.check_well()
+            context.check_server(context.server)
     except Skip as skipped:
         outcome, why = "skipped", str(skipped)
     except (AssertionError, RuntimeError, OSError, grpc.RpcError, ValueError) as failed:

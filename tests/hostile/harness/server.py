@@ -10,6 +10,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from .client import Client
+from .prober import Prober
+
 START_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 60
 SANITIZERS = {
@@ -29,6 +32,8 @@ class Server:
         self.output_path = Path(self.directory) / "output"
         self.process: subprocess.Popen | None = None
         self.port = 0
+        self.client: Client
+        self.prober: Prober
 
     def start(self) -> "Server":
         """Starts it and waits until it listens; RuntimeError if it ends instead."""
