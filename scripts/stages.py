@@ -41,8 +41,10 @@ STAGES = [
      [build("release"), ctest("release", SANITIZED)]),
     ("parity", "same programs, same histories as the reference server",
      [build("release", "perdure"), [VENV_PYTHON, "-m", "tests.parity"]]),
-    ("e2e", "unmodified SDK workers, the command line, kill -9",
+    ("e2e", "unmodified SDK workers, the command line, the server as a process",
      [build("release", "perdure"), [VENV_PYTHON, "-m", "tests.e2e"]]),
+    ("crash", "kill -9 at random moments under load; what was acknowledged is there, once",
+     [build("release", "perdure"), [VENV_PYTHON, "-m", "tests.crash", "--rounds", "30"]]),
 ]
 
 

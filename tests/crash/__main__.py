@@ -1,4 +1,5 @@
-"""`python -m tests.crash`: kills the server again and again under load, and counts what it had promised."""
+"""`python -m tests.crash`: kills the server again and again under load, and counts what it had
+promised."""
 
 import argparse
 import asyncio
@@ -20,9 +21,13 @@ SHOWN = 20
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.crash", description=__doc__)
     parser.add_argument("--rounds", type=int, default=30, help="how often the server is killed")
-    parser.add_argument("--seed", type=int, help="repeats the choices of an earlier run (not its timing)")
+    parser.add_argument(
+        "--seed", type=int, help="repeats the choices of an earlier run (not its timing)"
+    )
     parser.add_argument("--binary", type=Path, default=BINARY)
-    parser.add_argument("--keep", action="store_true", help="keep the data directory if something fails")
+    parser.add_argument(
+        "--keep", action="store_true", help="keep the data directory if something fails"
+    )
     return parser.parse_args()
 
 
@@ -65,13 +70,18 @@ async def examine(server: Perdure, load: Load, report: Report) -> None:
     report("all workflows finish", await load.drain(DRAIN_TIMEOUT_S))
     runs = await load.runs()
     ledger = load.ledger
-    print(f"       {len(ledger.starts)} starts, {len(ledger.signals)} signals, {len(ledger.activities)} activities, "
-          f"{len(ledger.tasks)} workflow tasks acknowledged; {len(ledger.reads)} histories read meanwhile; "
-          f"{ledger.unknown} calls without answer, {ledger.refused} answers too late")
+    print(
+        f"       {len(ledger.starts)} starts, {len(ledger.signals)} signals, {len(ledger.activities)} activities, "
+        f"{len(ledger.tasks)} workflow tasks acknowledged; {len(ledger.reads)} histories read meanwhile; "
+        f"{ledger.unknown} calls without answer, {ledger.refused} answers too late"
+    )
     report("what was acknowledged is in one history, once", checker.check(ledger, runs))
     report("SIGTERM ends the server", await stop(server))
     report("the log's hash chains hold", verify(server))
-    report("the state rebuilt from the log serves the same histories", await rebuilt(server, load, runs))
+    report(
+        "the state rebuilt from the log serves the same histories",
+        await rebuilt(server, load, runs),
+    )
     report("the checker notices every kind of loss", checker.unnoticed(ledger, runs))
 
 
@@ -82,7 +92,10 @@ async def play(options: argparse.Namespace, seed: int, report: Report) -> None:
         await Rounds(server, load, seed).play(options.rounds)
         await examine(server, load, report)
     except Exception as failed:
-        report(f"the test came to its end: {failed!r}", server.output().splitlines()[-SHOWN:] or [repr(failed)])
+        report(
+            f"the test came to its end: {failed!r}",
+            server.output().splitlines()[-SHOWN:] or [repr(failed)],
+        )
     finally:
         await load.close()
         if options.keep and report.failed:

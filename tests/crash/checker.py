@@ -1,4 +1,5 @@
-"""Compares the histories at the end with what was acknowledged; and proves that it notices when something is lost."""
+"""Compares the histories at the end with what was acknowledged; and proves that it notices when
+something is lost."""
 
 import json
 from collections import Counter
@@ -45,10 +46,18 @@ def values(runs: Runs, name: str, value: Callable[[HistoryEvent], str]) -> dict[
 
 def misplaced(what: str, acknowledged: dict[str, str], found: dict[str, list[str]]) -> list[str]:
     """Everything acknowledged is in its history, and whatever is in a history is there once."""
-    lost = [f"{what} {key} was acknowledged and is in no history" for key in acknowledged if key not in found]
+    lost = [
+        f"{what} {key} was acknowledged and is in no history"
+        for key in acknowledged
+        if key not in found
+    ]
     elsewhere = [f"{what} {key} is in {found[key]} instead of {wid}"
                  for key, wid in acknowledged.items() if key in found and found[key][0] != wid]
-    repeated = [f"{what} {key} occurs {len(wids)} times: {wids}" for key, wids in found.items() if len(wids) > 1]
+    repeated = [
+        f"{what} {key} occurs {len(wids)} times: {wids}"
+        for key, wids in found.items()
+        if len(wids) > 1
+    ]
     return lost + elsewhere + repeated
 
 
@@ -58,7 +67,10 @@ def wrong_history(wid: str, events: list[HistoryEvent]) -> list[str]:
     if [event.event_id for event in events] != list(range(1, len(events) + 1)):
         wrong.append(f"{wid}: its history has gaps")
     if not events or kind(events[-1]) != "WORKFLOW_EXECUTION_COMPLETED":
-        return [*wrong, f"{wid}: is not completed but ends in {', '.join(map(kind, events[-3:])) or 'nothing'}"]
+        return [
+            *wrong,
+            f"{wid}: is not completed but ends in {', '.join(map(kind, events[-3:])) or 'nothing'}",
+        ]
     count = Counter(kind(event) for event in events)
     expected = {"WORKFLOW_EXECUTION_STARTED": 1, "WORKFLOW_EXECUTION_SIGNALED": SIGNAL_COUNT,
                 "ACTIVITY_TASK_SCHEDULED": SIGNAL_COUNT, "ACTIVITY_TASK_STARTED": SIGNAL_COUNT,
@@ -82,17 +94,26 @@ def wrong_start(ledger: Ledger, runs: Runs) -> list[str]:
 
 def wrong_reads(ledger: Ledger, runs: Runs) -> list[str]:
     """What was read during the crashes is a beginning of what is there at the end."""
-    return [f"{wid}: events that were read are not in the history" for wid, seen in ledger.reads.items()
-            if wid in runs and [digest(event) for event in runs[wid].events[:len(seen)]] != seen]
+    return [
+        f"{wid}: events that were read are not in the history"
+        for wid, seen in ledger.reads.items()
+        if wid in runs and [digest(event) for event in runs[wid].events[: len(seen)]] != seen
+    ]
 
 
 def check(ledger: Ledger, runs: Runs) -> list[str]:
     """All complaints; none if every promise was kept."""
     wrong = list(ledger.wrong) + wrong_start(ledger, runs) + wrong_reads(ledger, runs)
-    signals = values(runs, "WORKFLOW_EXECUTION_SIGNALED",
-                     lambda event: first_value(event.workflow_execution_signaled_event_attributes.input))
-    results = values(runs, "ACTIVITY_TASK_COMPLETED",
-                     lambda event: first_value(event.activity_task_completed_event_attributes.result))
+    signals = values(
+        runs,
+        "WORKFLOW_EXECUTION_SIGNALED",
+        lambda event: first_value(event.workflow_execution_signaled_event_attributes.input),
+    )
+    results = values(
+        runs,
+        "ACTIVITY_TASK_COMPLETED",
+        lambda event: first_value(event.activity_task_completed_event_attributes.result),
+    )
     tasks = values(runs, "WORKFLOW_TASK_COMPLETED",
                    lambda event: event.workflow_task_completed_event_attributes.identity)
     wrong += misplaced("signal", ledger.signals, signals)
@@ -100,7 +121,11 @@ def check(ledger: Ledger, runs: Runs) -> list[str]:
     wrong += misplaced("workflow task", ledger.tasks, tasks)
     for wid, run in runs.items():
         wrong += wrong_history(wid, run.events)
-        wrong += [f"{wid}: never got signal {key}" for key in signal_ids(wid) if wid not in signals.get(key, [])]
+        wrong += [
+            f"{wid}: never got signal {key}"
+            for key in signal_ids(wid)
+            if wid not in signals.get(key, [])
+        ]
     return wrong
 
 
@@ -109,7 +134,9 @@ def differences(before: Runs, after: Runs) -> list[str]:
     wrong = [f"{wid}: is only on one side" for wid in before.keys() ^ after.keys()]
     for wid in before.keys() & after.keys():
         one, other = before[wid], after[wid]
-        if one.run_id != other.run_id or list(map(digest, one.events)) != list(map(digest, other.events)):
+        if one.run_id != other.run_id or list(map(digest, one.events)) != list(
+            map(digest, other.events)
+        ):
             wrong.append(f"{wid}: the history is another one")
     return wrong
 
@@ -166,7 +193,9 @@ def leave_open(_: Ledger, runs: Runs, wid: str) -> None:
 def move_signal(_: Ledger, runs: Runs, wid: str) -> None:
     """A signal in another workflow's history."""
     other = next(name for name in runs if name != wid)
-    event = next(event for event in runs[wid].events if kind(event) == "WORKFLOW_EXECUTION_SIGNALED")
+    event = next(
+        event for event in runs[wid].events if kind(event) == "WORKFLOW_EXECUTION_SIGNALED"
+    )
     runs[other].events.insert(-1, deepcopy(event))
 
 
@@ -199,9 +228,14 @@ def unnoticed(ledger: Ledger, runs: Runs) -> list[str]:
     """Sabotages a few good histories in every way; returns what check() did not complain of."""
     wids = [wid for wid in runs if wid in ledger.starts][:3]
     sample = {wid: runs[wid] for wid in wids}
-    few = Ledger(*[{key: of for key, of in group.items() if (key if index in (0, 4) else of) in sample}
-                   for index, group in enumerate((ledger.starts, ledger.signals, ledger.activities,
-                                                  ledger.tasks, ledger.reads))])
+    few = Ledger(
+        *[
+            {key: of for key, of in group.items() if (key if index in (0, 4) else of) in sample}
+            for index, group in enumerate(
+                (ledger.starts, ledger.signals, ledger.activities, ledger.tasks, ledger.reads)
+            )
+        ]
+    )
     missed = [] if not check(few, sample) else ["nothing: complaints without sabotage"]
     for name, sabotage in SABOTAGES.items():
         spoilt_ledger, spoilt = deepcopy((few, sample))

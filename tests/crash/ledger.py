@@ -1,4 +1,5 @@
-"""What clients and workers were told: every acknowledgement and every event that somebody has read."""
+"""What clients and workers were told: every acknowledgement and every event that somebody has
+read."""
 
 from dataclasses import dataclass, field
 
@@ -16,7 +17,8 @@ def digest(event: HistoryEvent) -> bytes:
 
 
 def settled(events: list[HistoryEvent]) -> list[bytes]:
-    """The events that are here to stay: a repeated workflow task at the end is only shown, not recorded."""
+    """The events that are here to stay: a repeated workflow task at the end is only shown, not
+    recorded."""
     count = len(events)
     if count and kind(events[count - 1]) == "WORKFLOW_TASK_STARTED":
         count -= 1
@@ -27,13 +29,18 @@ def settled(events: list[HistoryEvent]) -> list[bytes]:
 
 @dataclass
 class Ledger:
-    """Ids of things are theirs alone: a signal, a completion or a workflow task occurs in one history, once."""
+    """Ids of things are theirs alone: a signal, a completion or a workflow task occurs in one
+    history, once."""
 
     starts: dict[str, str] = field(default_factory=dict)  # workflow id: run id
     signals: dict[str, str] = field(default_factory=dict)  # signal id: workflow id
     activities: dict[str, str] = field(default_factory=dict)  # id of the result: workflow id
-    tasks: dict[str, str] = field(default_factory=dict)  # identity that completed a workflow task: workflow id
-    reads: dict[str, list[bytes]] = field(default_factory=dict)  # workflow id: longest history that was read
+    tasks: dict[str, str] = field(
+        default_factory=dict
+    )  # identity that completed a workflow task: workflow id
+    reads: dict[str, list[bytes]] = field(
+        default_factory=dict
+    )  # workflow id: longest history that was read
     wrong: list[str] = field(default_factory=list)  # what was wrong at once
     unknown: int = 0  # calls without an answer
     refused: int = 0  # completions that came too late
@@ -41,7 +48,9 @@ class Ledger:
     def started(self, wid: str, run_id: str) -> None:
         """A start, or a repeated one, which must name the same run."""
         if self.starts.setdefault(wid, run_id) != run_id:
-            self.wrong.append(f"{wid}: a repeated start answers run {run_id}, before {self.starts[wid]}")
+            self.wrong.append(
+                f"{wid}: a repeated start answers run {run_id}, before {self.starts[wid]}"
+            )
 
     def read(self, wid: str, events: list[HistoryEvent]) -> None:
         """A history as somebody saw it: what was seen once never changes."""

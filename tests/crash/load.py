@@ -1,4 +1,5 @@
-"""The load: clients that start and signal workflows, workers that do them, readers; none gives up at a crash."""
+"""The load: clients that start and signal workflows, workers that do them, readers; none gives up
+at a crash."""
 
 import asyncio
 import random
@@ -45,7 +46,9 @@ class Load:
         self.stopping = False
         self.count = 0
         self._clients, self._workers = clients, workers
-        self._channels = [grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) for _ in range(2)]
+        self._channels = [
+            grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) for _ in range(2)
+        ]
         self.client, self.worker = (Rpc(channel, service.WorkflowServiceStub(channel), messages)
                                     for channel in self._channels)
         self._tasks: list[asyncio.Task] = []
@@ -70,12 +73,19 @@ class Load:
         self.stopping = True
         done, late = await asyncio.wait(self._flows, timeout=timeout_s)
         complaints = [f"a client failed: {task.exception()!r}" for task in done if task.exception()]
-        complaints += [f"{len(late)} clients still wait for their workflow after {timeout_s} s"] if late else []
+        complaints += (
+            [f"{len(late)} clients still wait for their workflow after {timeout_s} s"]
+            if late
+            else []
+        )
         for task in [*late, *self._tasks]:
             task.cancel()
         rest = await asyncio.gather(*late, *self._tasks, return_exceptions=True)
-        return complaints + [f"a worker failed: {end!r}" for end in rest
-                             if isinstance(end, Exception) and not isinstance(end, asyncio.CancelledError)]
+        return complaints + [
+            f"a worker failed: {end!r}"
+            for end in rest
+            if isinstance(end, Exception) and not isinstance(end, asyncio.CancelledError)
+        ]
 
     async def close(self) -> None:
         for channel in self._channels:
@@ -84,7 +94,8 @@ class Load:
     # ---- clients ----
 
     async def _again(self, call: Callable[[], Awaitable[Any]]) -> Any:
-        """Repeats a call until it is answered; other errors than those of a crash are the caller's."""
+        """Repeats a call until it is answered; other errors than those of a crash are the
+        caller's."""
         while True:
             try:
                 return await call()
@@ -108,26 +119,43 @@ class Load:
     async def _start(self, wid: str) -> None:
         request_id = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
         for _ in range(self._times()):
-            response = await self._again(lambda: self.client.StartWorkflowExecution(
-                workflow_id=wid, workflow_type={"name": "Crash"}, task_queue={"name": QUEUE}, request_id=request_id,
-                workflow_task_timeout=seconds(2), input=payloads(wid), _timeout=CALL_TIMEOUT_S))
+            response = await self._again(
+                lambda: self.client.StartWorkflowExecution(
+                    workflow_id=wid,
+                    workflow_type={"name": "Crash"},
+                    task_queue={"name": QUEUE},
+                    request_id=request_id,
+                    workflow_task_timeout=seconds(2),
+                    input=payloads(wid),
+                    _timeout=CALL_TIMEOUT_S,
+                )
+            )
             self.ledger.started(wid, response.run_id)
 
     async def _signal(self, wid: str, signal_id: str) -> None:
-        """A workflow that has ended had this signal already: an earlier try arrived without being answered."""
+        """A workflow that has ended had this signal already: an earlier try arrived without being
+        answered."""
         await asyncio.sleep(self.random.uniform(0, 0.2))
         tries = self.ledger.unknown
         for repeated in range(self._times()):
             try:
-                await self._again(lambda: self.client.SignalWorkflowExecution(
-                    workflow_execution={"workflow_id": wid}, signal_name="s", request_id=f"request {signal_id}",
-                    input=payloads(signal_id), _timeout=CALL_TIMEOUT_S))
+                await self._again(
+                    lambda: self.client.SignalWorkflowExecution(
+                        workflow_execution={"workflow_id": wid},
+                        signal_name="s",
+                        request_id=f"request {signal_id}",
+                        input=payloads(signal_id),
+                        _timeout=CALL_TIMEOUT_S,
+                    )
+                )
                 self.ledger.signals[signal_id] = wid
             except grpc.aio.AioRpcError as failed:
                 if failed.code() != grpc.StatusCode.NOT_FOUND:
                     raise
                 if not repeated and tries == self.ledger.unknown:
-                    self.ledger.wrong.append(f"{wid}: not there for its first signal: {failed.details()}")
+                    self.ledger.wrong.append(
+                        f"{wid}: not there for its first signal: {failed.details()}"
+                    )
 
     def _times(self) -> int:
         return 2 if self.random.random() < 0.15 else 1
@@ -136,8 +164,12 @@ class Load:
         token = b""
         while True:
             page = await self.client.GetWorkflowExecutionHistory(
-                execution={"workflow_id": wid}, wait_new_event=True, next_page_token=token, _timeout=POLL_TIMEOUT_S,
-                history_event_filter_type=HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT)
+                execution={"workflow_id": wid},
+                wait_new_event=True,
+                next_page_token=token,
+                _timeout=POLL_TIMEOUT_S,
+                history_event_filter_type=HistoryEventFilterType.HISTORY_EVENT_FILTER_TYPE_CLOSE_EVENT,
+            )
             if page.history.events:
                 return
             token = page.next_page_token
@@ -156,18 +188,24 @@ class Load:
         token = b""
         while True:
             page = await self.client.GetWorkflowExecutionHistory(
-                execution={"workflow_id": wid, "run_id": run_id}, next_page_token=token, _timeout=CALL_TIMEOUT_S)
+                execution={"workflow_id": wid, "run_id": run_id},
+                next_page_token=token,
+                _timeout=CALL_TIMEOUT_S,
+            )
             events.extend(page.history.events)
             token = page.next_page_token
             if not token:
                 return events
 
     async def runs(self) -> Runs:
-        """All workflows that were ever named, as the server shows them; those it does not know are missing."""
+        """All workflows that were ever named, as the server shows them; those it does not know are
+        missing."""
         found: Runs = {}
         for wid in (f"{self.prefix}-{number}" for number in range(1, self.count + 1)):
             try:
-                described = await self.client.DescribeWorkflowExecution(execution={"workflow_id": wid})
+                described = await self.client.DescribeWorkflowExecution(
+                    execution={"workflow_id": wid}
+                )
             except grpc.aio.AioRpcError as failed:
                 if failed.code() != grpc.StatusCode.NOT_FOUND:
                     raise
@@ -196,8 +234,14 @@ class Load:
                 continue
             identity = f"worker-{self.random.getrandbits(64):x}"
             commands = decide(task, self.random)
-            done = await self._respond(lambda: self.worker.RespondWorkflowTaskCompleted(
-                task_token=task.task_token, commands=commands, identity=identity, _timeout=CALL_TIMEOUT_S))
+            done = await self._respond(
+                lambda: self.worker.RespondWorkflowTaskCompleted(
+                    task_token=task.task_token,
+                    commands=commands,
+                    identity=identity,
+                    _timeout=CALL_TIMEOUT_S,
+                )
+            )
             if done is not None:
                 self.ledger.tasks[identity] = task.workflow_execution.workflow_id
                 for eager in done.activity_tasks:
@@ -212,8 +256,14 @@ class Load:
 
     async def _work(self, task: Any) -> None:
         result = f"{task.activity_id} {self.random.getrandbits(64):x}"
-        if await self._respond(lambda: self.worker.RespondActivityTaskCompleted(
-                task_token=task.task_token, result=payloads(result), _timeout=CALL_TIMEOUT_S)) is not None:
+        if (
+            await self._respond(
+                lambda: self.worker.RespondActivityTaskCompleted(
+                    task_token=task.task_token, result=payloads(result), _timeout=CALL_TIMEOUT_S
+                )
+            )
+            is not None
+        ):
             self.ledger.activities[result] = task.workflow_execution.workflow_id
 
 

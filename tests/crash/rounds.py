@@ -32,13 +32,18 @@ class Rounds:
             await self._die(way)
             await self.server.start()
             self.load.failed()
-            print(f"round {number:3}: {way:14} {self.load.ledger.acknowledged - before:6} acknowledged", flush=True)
+            print(
+                f"round {number:3}: {way:14} {self.load.ledger.acknowledged - before:6} acknowledged",
+                flush=True,
+            )
 
     async def _live(self) -> None:
         """A life under load, of random length: when the server dies is what this test is about."""
         await asyncio.sleep(self.random.uniform(*LIFE_S))
         if not self.server.alive():
-            raise RuntimeError(f"the server died by itself ({self.server.process.returncode}):\n{self.server.output()}")
+            raise RuntimeError(
+                f"the server died by itself ({self.server.process.returncode}):\n{self.server.output()}"
+            )
 
     async def _die(self, way: str) -> None:
         if way in ("pause", "kill paused"):

@@ -1,4 +1,5 @@
-"""`python -m tests.e2e`: unmodified SDK workers and the `temporal` command against Perdure. See README.md."""
+"""`python -m tests.e2e`: unmodified SDK workers and the `temporal` command against Perdure. See
+README.md."""
 
 import argparse
 import asyncio
@@ -22,7 +23,9 @@ CASE_TIMEOUT_S = 180
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.e2e", description=__doc__)
-    parser.add_argument("--only", action="append", metavar="NAME", help="case by name; * allowed; repeatable")
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="case by name; * allowed; repeatable"
+    )
     parser.add_argument("--list", action="store_true", help="list the cases and stop")
     parser.add_argument("--binary", type=Path, default=BINARY, help="Perdure's executable")
     parser.add_argument("--jobs", type=int, default=4, help="cases at once")

@@ -1,4 +1,5 @@
-"""A Perdure server that tests start, stop, kill and start again on the same data directory and port."""
+"""A Perdure server that tests start, stop, kill and start again on the same data directory and
+port."""
 
 import asyncio
 import os
@@ -15,7 +16,8 @@ STOP_TIMEOUT_S = 30
 
 
 class Perdure(Server):
-    """Beyond the parity suite's server: survives its process. `directory/data` holds the data until close()."""
+    """Beyond the parity suite's server: survives its process. `directory/data` holds the data until
+    close()."""
 
     def __init__(self, binary: Path = BINARY, prefix: str = "e2e-perdure-"):
         super().__init__("perdure", f"127.0.0.1:{free_port()}")
@@ -45,13 +47,16 @@ class Perdure(Server):
         await asyncio.to_thread(self.process.wait)
 
     async def terminate(self) -> int:
-        """SIGTERM; returns the exit code. A server that does not end is killed, and the call raises."""
+        """SIGTERM; returns the exit code. A server that does not end is killed, and the call
+        raises."""
         self.send(signal.SIGTERM)
         try:
             return await asyncio.to_thread(self.process.wait, STOP_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             await self.kill()
-            raise RuntimeError(f"the server did not end within {STOP_TIMEOUT_S} s of SIGTERM") from None
+            raise RuntimeError(
+                f"the server did not end within {STOP_TIMEOUT_S} s of SIGTERM"
+            ) from None
 
     def forget_state(self) -> None:
         """Deletes the state directory: the next start has only the log to go by."""

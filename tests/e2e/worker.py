@@ -1,7 +1,8 @@
-"""A worker with default options, written with the unmodified Temporal Python SDK; the Go worker's twin.
+"""A worker with default options, written with the unmodified Temporal Python SDK; the Go worker's
+twin.
 
-`python -m tests.e2e.worker --address HOST:PORT --queue NAME` prints "ready" when it polls and stops on SIGTERM.
-"""
+`python -m tests.e2e.worker --address HOST:PORT --queue NAME` prints "ready" when it polls and stops
+on SIGTERM. """
 
 import argparse
 import asyncio
@@ -121,9 +122,12 @@ class Cancelled:
     async def run(self) -> None:
         try:
             await workflow.execute_activity(
-                patient, start_to_close_timeout=timedelta(minutes=1), heartbeat_timeout=timedelta(seconds=1),
+                patient,
+                start_to_close_timeout=timedelta(minutes=1),
+                heartbeat_timeout=timedelta(seconds=1),
                 cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                retry_policy=RetryPolicy(maximum_attempts=1))
+                retry_policy=RetryPolicy(maximum_attempts=1),
+            )
         except BaseException as ended:
             if not is_cancelled_exception(ended):
                 raise
@@ -160,7 +164,9 @@ class Short:
 
     @workflow.run
     async def run(self, number: int) -> int:
-        return await workflow.execute_activity(double, number, start_to_close_timeout=timedelta(minutes=1))
+        return await workflow.execute_activity(
+            double, number, start_to_close_timeout=timedelta(minutes=1)
+        )
 
 
 async def main(address: str, queue: str) -> None:

@@ -1,4 +1,5 @@
-"""Workers written with unmodified SDKs and default options; every case runs with each language's worker."""
+"""Workers written with unmodified SDKs and default options; every case runs with each language's
+worker."""
 
 import asyncio
 
@@ -7,14 +8,21 @@ from temporalio.exceptions import CancelledError
 
 from ..case import Case, case
 
-LOCAL_RESULT = {"attempts": 3, "beaten": 42, "doubled": [2, 4, 6, 8], "local": 42, "side": "effect", "version": 2}
+LOCAL_RESULT = {
+    "attempts": 3,
+    "beaten": 42,
+    "doubled": [2, 4, 6, 8],
+    "local": 42,
+    "side": "effect",
+    "version": 2,
+}
 
 
 @case(language="python")
 @case(language="go")
 async def mixed(t: Case, language: str) -> None:
-    """Retries, heartbeats, parallel activities, timers, local activity, side effect, version, signals, queries, and
-    continue-as-new."""
+    """Retries, heartbeats, parallel activities, timers, local activity, side effect, version,
+    signals, queries, and continue-as-new."""
     async with t.worker(language):
         handle = await t.start("Mixed", 1)
         await t.answers(handle, "stage", "waiting")
@@ -35,7 +43,9 @@ async def mixed(t: Case, language: str) -> None:
         await t.answers(following, "stage", "done")
         kinds = await t.kinds(handle, first_run)
     assert kinds[-1] == "WORKFLOW_EXECUTION_CONTINUED_AS_NEW", kinds
-    assert "TIMER_CANCELED" in kinds and "TIMER_FIRED" in kinds and "MARKER_RECORDED" in kinds, kinds
+    assert (
+        "TIMER_CANCELED" in kinds and "TIMER_FIRED" in kinds and "MARKER_RECORDED" in kinds
+    ), kinds
 
 
 @case(language="python")
@@ -117,11 +127,20 @@ async def worker_restarted(t: Case, language: str) -> None:
 async def two_hundred_python_and_go(t: Case) -> None:
     """200 workflows at once on one queue with two workers, one per language; both work."""
     async with t.worker("python"), t.worker("go"):
-        handles = await asyncio.gather(*(t.start("Short", number, suffix=str(number)) for number in range(200)))
+        handles = await asyncio.gather(
+            *(t.start("Short", number, suffix=str(number)) for number in range(200))
+        )
         results = await asyncio.gather(*(t.result(handle) for handle in handles))
         assert results == [2 * number for number in range(200)], results
         histories = [await t.events(handle) for handle in handles]
-    workers = {event.workflow_task_started_event_attributes.identity for events in histories for event in events
-               if event.HasField("workflow_task_started_event_attributes")}
+    workers = {
+        event.workflow_task_started_event_attributes.identity
+        for events in histories
+        for event in events
+        if event.HasField("workflow_task_started_event_attributes")
+    }
     assert len(workers) == 2, workers
-    assert all([event.event_id for event in events] == list(range(1, len(events) + 1)) for events in histories)
+    assert all(
+        [event.event_id for event in events] == list(range(1, len(events) + 1))
+        for events in histories
+    )
