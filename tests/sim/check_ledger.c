@@ -93,7 +93,8 @@ static void check_op(sim_t *sim, const sim_op_t *op)
     size_t count = count_of(op, type);
     bool once = op->attempt_count <= 1 ||
                 (op->kind != SIM_OP_START && op->kind != SIM_OP_SIGNAL &&
-                 op->kind != SIM_OP_SIGNAL_WITH_START && op->kind != SIM_OP_CANCEL);
+                 op->kind != SIM_OP_SIGNAL_WITH_START && op->kind != SIM_OP_CANCEL &&
+                 op->kind != SIM_OP_TERMINATE);
 
     SIM_CHECK(sim, op->state != SIM_OP_OPEN, "%s (kind %d) was never answered", op->mark,
               (int)op->kind);
