@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Runs the parity suite in build/venv, creating that first if need be: `tests/parity/run.py --help`."""
+"""Runs the parity suite in build/venv, creating that first if need be: `tests/parity/run.py
+--help`."""
 
 import os
 import subprocess

@@ -1,8 +1,9 @@
 """The house rules. Each yields (path, line, what to do); `RULES` at the end names them all.
 
-A rule of one file takes a Source; a rule of the tree takes a Tree. When a rule is wrong for one place, put
-the place with its reason into EXCEPTIONS; when it is wrong, change it, here and in samples.py.
-"""
+A rule of one file takes a Source; a rule of the tree takes a Tree. When a rule is wrong for one
+place, put the place with its reason into EXCEPTIONS; when it is wrong, change it, here and in
+samples.py. """
+
 import re
 
 from tidy_exceptions import EXCEPTIONS
@@ -167,8 +168,10 @@ def third_party(source):
             if include.path.startswith(prefix) and not any(
                     source.folder == folder or source.folder.startswith(folder + "/")
                     for folder in folders):
-                yield include.line, (f"{include.path} may be included in {', '.join(folders)} only: "
-                                     "go through that folder's header")
+                yield include.line, (
+                    f"{include.path} may be included in {', '.join(folders)} only: "
+                    "go through that folder's header"
+                )
 
 
 def include_direction(source):
@@ -293,8 +296,10 @@ def private_symbols(tree):
             if function.name.startswith("pdi_"):
                 for user in users:
                     if _module(user.path) != _module(source.path) and not _is_test(user.path):
-                        yield user.path, 1, (f"{function.name} is private to "
-                                             f"{_module(source.path)}: make it pd_, or go another way")
+                        yield user.path, 1, (
+                            f"{function.name} is private to "
+                            f"{_module(source.path)}: make it pd_, or go another way"
+                        )
             word = re.compile(rf"\b{function.name}\b")
             used_here = len(word.findall(source.code)) > 1
             if function.name.startswith("pd_") and used_here:

@@ -1,5 +1,5 @@
-"""(rule, path): why the rule does not hold there. Nearly empty, and to stay so: an exception needs a
-reason that will still be true in a year."""
+"""(rule, path): why the rule does not hold there. Nearly empty, and to stay so: an exception needs
+a reason that will still be true in a year."""
 
 EXCEPTIONS = {
     ("private_symbols", "engine/matching/matching.c"):

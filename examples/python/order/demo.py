@@ -1,7 +1,8 @@
-"""The demonstration: an order outlives the death of its server. `scripts/demo` runs it; exit code 0 only if all held.
+"""The demonstration: an order outlives the death of its server. `scripts/demo` runs it; exit code 0
+only if all held.
 
-`python demo.py PERDURE` needs the server's executable and the Python package `temporalio`, nothing else.
-"""
+`python demo.py PERDURE` needs the server's executable and the Python package `temporalio`, nothing
+else. """
 
 import asyncio
 import sys
@@ -52,7 +53,12 @@ async def until(condition: Callable[[], Awaitable[Any]], what: str) -> Any:
 async def start_worker(address: str) -> asyncio.subprocess.Process:
     """The worker as a process of its own; returns when it polls."""
     worker = await asyncio.create_subprocess_exec(
-        sys.executable, HERE / "worker.py", address, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL)
+        sys.executable,
+        HERE / "worker.py",
+        address,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
     line = await asyncio.wait_for(worker.stdout.readline(), PATIENCE_S)
     if b"polling" not in line:
         raise RuntimeError("the worker did not start")
@@ -64,7 +70,8 @@ async def stage_is(handle: WorkflowHandle, wanted: str) -> bool:
 
 
 async def progress(handle: WorkflowHandle) -> int:
-    """How much is packed, by the heartbeat details that the server tells of (SDKs do not send every heartbeat)."""
+    """How much is packed, by the heartbeat details that the server tells of (SDKs do not send every
+    heartbeat)."""
     described = (await handle.describe()).raw_description
     for pending in described.pending_activities:
         running = pending.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED
@@ -76,14 +83,18 @@ async def progress(handle: WorkflowHandle) -> int:
 async def before_the_kill(client: Client, check: Checks) -> WorkflowHandle:
     """Starts the order, asks how far it is, pays."""
     order = Order(number=uuid.uuid4().hex[:8], item="lighthouse", quantity=8)
-    handle = await client.start_workflow(OrderWorkflow.run, order, id=f"order-{order.number}", task_queue=TASK_QUEUE)
+    handle = await client.start_workflow(
+        OrderWorkflow.run, order, id=f"order-{order.number}", task_queue=TASK_QUEUE
+    )
     say(f"workflow {handle.id} started; its first activity fails twice and is retried")
     await until(lambda: stage_is(handle, "waiting for payment"), "the reservation")
     check("a query is answered while it waits for a signal: 'waiting for payment'", True)
     await handle.signal(OrderWorkflow.pay, Payment("card", 42.5))
     say("signal sent: paid; now an activity packs and tells by heartbeats how far it is")
     packed = await until(lambda: progress(handle), "heartbeats")
-    check(f"heartbeat details are seen from outside: {packed} of {order.quantity} packed", packed >= 1)
+    check(
+        f"heartbeat details are seen from outside: {packed} of {order.quantity} packed", packed >= 1
+    )
     return handle
 
 
@@ -104,11 +115,27 @@ def check_history(events: list, check: Checks) -> None:
     for event in events:
         by_kind.setdefault(history.kind(event), []).append(history.attributes(event))
     attempts = [started.attempt for started in by_kind["ACTIVITY_TASK_STARTED"]]
-    check(f"the first activity needed three attempts, the others one: {attempts}", attempts == [3, 1, 1])
-    check("one signal, one timer that fired, three activities completed",
-          [len(by_kind.get(name, [])) for name in
-           ("WORKFLOW_EXECUTION_SIGNALED", "TIMER_STARTED", "TIMER_FIRED", "ACTIVITY_TASK_COMPLETED")] == [1, 1, 1, 3])
-    check("no event is missing", [event.event_id for event in events] == list(range(1, len(events) + 1)))
+    check(
+        f"the first activity needed three attempts, the others one: {attempts}",
+        attempts == [3, 1, 1],
+    )
+    check(
+        "one signal, one timer that fired, three activities completed",
+        [
+            len(by_kind.get(name, []))
+            for name in (
+                "WORKFLOW_EXECUTION_SIGNALED",
+                "TIMER_STARTED",
+                "TIMER_FIRED",
+                "ACTIVITY_TASK_COMPLETED",
+            )
+        ]
+        == [1, 1, 1, 3],
+    )
+    check(
+        "no event is missing",
+        [event.event_id for event in events] == list(range(1, len(events) + 1)),
+    )
 
 
 async def after_the_kill(handle: WorkflowHandle, check: Checks) -> None:

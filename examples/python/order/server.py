@@ -1,4 +1,5 @@
-"""The server under the demonstration: started, killed and started again on the same data and port."""
+"""The server under the demonstration: started, killed and started again on the same data and
+port."""
 
 import signal
 import subprocess
@@ -32,7 +33,9 @@ class Server:
         line = self._process.stdout.readline()
         overdue.cancel()
         if "ready: address " not in line:
-            raise RuntimeError(f"the server did not become ready (exit code {self._process.wait()})")
+            raise RuntimeError(
+                f"the server did not become ready (exit code {self._process.wait()})"
+            )
         self._port = int(line.split("ready: address ")[1].split(",")[0].rsplit(":", 1)[1])
         return time.monotonic() - begin
 

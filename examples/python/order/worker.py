@@ -17,7 +17,12 @@ async def main(address: str) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     client = await Client.connect(address)
-    worker = Worker(client, task_queue=TASK_QUEUE, workflows=[OrderWorkflow], activities=[reserve_stock, pack, ship])
+    worker = Worker(
+        client,
+        task_queue=TASK_QUEUE,
+        workflows=[OrderWorkflow],
+        activities=[reserve_stock, pack, ship],
+    )
     async with worker:
         print("worker: polling", TASK_QUEUE, flush=True)
         await stop.wait()

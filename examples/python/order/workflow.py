@@ -1,4 +1,5 @@
-"""An order, as a durable workflow: reserve, wait for the payment, pack, ship. Nothing in here knows of Perdure."""
+"""An order, as a durable workflow: reserve, wait for the payment, pack, ship. Nothing in here knows
+of Perdure."""
 
 import asyncio
 from dataclasses import dataclass
@@ -54,13 +55,16 @@ async def reserve_stock(order: Order) -> Reservation:
     """Fails twice, as warehouses do; the retry policy tries again."""
     attempt = activity.info().attempt
     if attempt < 3:
-        raise ApplicationError(f"the warehouse does not answer (attempt {attempt})", type="WarehouseDown")
+        raise ApplicationError(
+            f"the warehouse does not answer (attempt {attempt})", type="WarehouseDown"
+        )
     return Reservation(id=f"reservation-{order.number}", attempts=attempt)
 
 
 @activity.defn
 async def pack(order: Order) -> int:
-    """Takes its time, and says by heartbeats how far it is; tried again, it goes on where it was."""
+    """Takes its time, and says by heartbeats how far it is; tried again, it goes on where it
+    was."""
     details = activity.info().heartbeat_details
     packed = details[0] if details else 0
     while packed < order.quantity:
@@ -88,20 +92,38 @@ class OrderWorkflow:
     async def run(self, order: Order) -> Shipped:
         self._stage = "reserving stock"
         reservation = await workflow.execute_activity(
-            reserve_stock, order, start_to_close_timeout=timedelta(seconds=10),
-            retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=300), maximum_attempts=5))
+            reserve_stock,
+            order,
+            start_to_close_timeout=timedelta(seconds=10),
+            retry_policy=RetryPolicy(
+                initial_interval=timedelta(milliseconds=300), maximum_attempts=5
+            ),
+        )
         self._stage = "waiting for payment"
         await workflow.wait_condition(lambda: self._payment is not None)
         assert self._payment is not None
         self._stage = "packing"
         packed = await workflow.execute_activity(
-            pack, order, start_to_close_timeout=timedelta(seconds=60), heartbeat_timeout=timedelta(seconds=10))
+            pack,
+            order,
+            start_to_close_timeout=timedelta(seconds=60),
+            heartbeat_timeout=timedelta(seconds=10),
+        )
         self._stage = "waiting for the carrier"
         await workflow.sleep(timedelta(seconds=2))
         self._stage = "shipping"
-        tracking = await workflow.execute_activity(ship, order, start_to_close_timeout=timedelta(seconds=10))
+        tracking = await workflow.execute_activity(
+            ship, order, start_to_close_timeout=timedelta(seconds=10)
+        )
         self._stage = "shipped"
-        return Shipped(order.number, reservation.id, reservation.attempts, self._payment.method, packed, tracking)
+        return Shipped(
+            order.number,
+            reservation.id,
+            reservation.attempts,
+            self._payment.method,
+            packed,
+            tracking,
+        )
 
     @workflow.signal
     def pay(self, payment: Payment) -> None:

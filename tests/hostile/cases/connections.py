@@ -7,7 +7,18 @@ from ..harness.registry import case
 from ..harness.runner import Context
 from ..harness.wire import PREFACE, Wire, continuation, message, raw_frame
 
-DATA, HEADERS, PRIORITY, RST_STREAM, SETTINGS, PUSH_PROMISE, PING, GOAWAY, WINDOW_UPDATE, CONTINUATION = range(10)
+(
+    DATA,
+    HEADERS,
+    PRIORITY,
+    RST_STREAM,
+    SETTINGS,
+    PUSH_PROMISE,
+    PING,
+    GOAWAY,
+    WINDOW_UPDATE,
+    CONTINUATION,
+) = range(10)
 SYSTEM_INFO = "/temporal.api.workflowservice.v1.WorkflowService/GetSystemInfo"
 EMPTY = message(b"")
 
@@ -28,7 +39,9 @@ def ends_after(t: Context, data: bytes) -> None:
 def other_protocols(t: Context):
     """TLS, HTTP/1, SSH, nothing sensible: each connection is ended."""
     ends_after(t, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
-    ends_after(t, b"POST /temporal HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n\r\n")
+    ends_after(
+        t, b"POST /temporal HTTP/1.1\r\nUpgrade: h2c\r\nConnection: Upgrade, HTTP2-Settings\r\n\r\n"
+    )
     ends_after(t, b"PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n" + bytes(100))
     ends_after(t, bytes.fromhex("16030100c8010000c40303") + bytes(190))
     ends_after(t, b"SSH-2.0-OpenSSH_9.2\r\n")
@@ -51,7 +64,8 @@ def preface_then_garbage(t: Context):
 
 @case
 def half_a_preface(t: Context):
-    """Waiting for the rest of a preface, a frame or a message costs nothing, and closing in the middle is fine."""
+    """Waiting for the rest of a preface, a frame or a message costs nothing, and closing in the
+    middle is fine."""
     peers = []
     for size in range(0, len(PREFACE)):
         peer = socket.create_connection(("127.0.0.1", t.server.port), 30)
@@ -95,7 +109,8 @@ def frames_against_the_rules(t: Context):
         "GOAWAY of 4 bytes": raw_frame(GOAWAY, 0, 0, bytes(4)),
         "PUSH_PROMISE": raw_frame(PUSH_PROMISE, 4, 1, bytes(4) + block),
         "CONTINUATION out of nowhere": raw_frame(CONTINUATION, 4, 1, block),
-        "DATA between HEADERS and CONTINUATION": raw_frame(HEADERS, 0, 1, block) + raw_frame(DATA, 0, 1, b"x"),
+        "DATA between HEADERS and CONTINUATION": raw_frame(HEADERS, 0, 1, block)
+        + raw_frame(DATA, 0, 1, b"x"),
         "a frame of 16 MiB": raw_frame(DATA, 0, 1, b"x" * 20000, size=(1 << 24) - 1),
     }
     for name, frame in wrong.items():
@@ -160,7 +175,9 @@ def header_bombs(t: Context):
         assert many.status == 8, many.headers
         # One entry of HPACK's table, named again and again: 3 KiB become 12 MiB.
         bomb = [("x-bomb", "b" * 3900)] * 3000
-        found = wire.call(SYSTEM_INFO, EMPTY, bomb) if len(wire.encoder.encode(bomb)) < 16384 else None
+        found = (
+            wire.call(SYSTEM_INFO, EMPTY, bomb) if len(wire.encoder.encode(bomb)) < 16384 else None
+        )
         assert found is None or found.status == 8 or found.reset is not None, found.headers
     with Wire(t.server.port) as wire:
         wire.open(SYSTEM_INFO, EMPTY, [("x-small", "1")])
@@ -195,25 +212,59 @@ def requests_that_are_no_grpc(t: Context):
     unknown = "/temporal.api.workflowservice.v1.WorkflowService/NoSuchMethod"
     with Wire(t.server.port) as wire:
         cases = [
-            (wire.call(path, EMPTY, content_type="text/html"), "415", 3, 'invalid gRPC request content-type "text/html"'),
-            (wire.call(path, EMPTY, content_type=None), "415", 3, 'invalid gRPC request content-type ""'),
+            (
+                wire.call(path, EMPTY, content_type="text/html"),
+                "415",
+                3,
+                'invalid gRPC request content-type "text/html"',
+            ),
+            (
+                wire.call(path, EMPTY, content_type=None),
+                "415",
+                3,
+                'invalid gRPC request content-type ""',
+            ),
             (wire.call(path, EMPTY, content_type="application/json"), "415", 3, None),
             (wire.call(path, None, method="GET"), "405", 13, None),
             (wire.call("/", EMPTY), "200", 12, 'malformed method name: "/"'),
             (wire.call("/x", EMPTY), "200", 12, 'malformed method name: "/x"'),
-            (wire.call("/no.such.Service/Method", EMPTY), "200", 12, "unknown service no.such.Service"),
-            (wire.call(unknown, EMPTY), "200", 12,
-             "unknown method NoSuchMethod for service temporal.api.workflowservice.v1.WorkflowService"),
+            (
+                wire.call("/no.such.Service/Method", EMPTY),
+                "200",
+                12,
+                "unknown service no.such.Service",
+            ),
+            (
+                wire.call(unknown, EMPTY),
+                "200",
+                12,
+                "unknown method NoSuchMethod for service temporal.api.workflowservice.v1.WorkflowService",
+            ),
             (wire.call("/" + "s" * 5000 + "/M", EMPTY), "200", 12, None),
-            (wire.call(path, EMPTY, [("grpc-encoding", "br")]), "200", 12,
-             'grpc: Decompressor is not installed for grpc-encoding "br"'),
+            (
+                wire.call(path, EMPTY, [("grpc-encoding", "br")]),
+                "200",
+                12,
+                'grpc: Decompressor is not installed for grpc-encoding "br"',
+            ),
             (wire.call(path, EMPTY, [("x-bin", "!!!")]), "400", 13, None),
-            (wire.call(path, b"\x02\0\0\0\0"), "200", 13, "grpc: received unexpected payload format 2"),
-            (wire.call(path, message(b"", True)), "200", 13,
-             "grpc: compressed flag set with identity or empty encoding"),
+            (
+                wire.call(path, b"\x02\0\0\0\0"),
+                "200",
+                13,
+                "grpc: received unexpected payload format 2",
+            ),
+            (
+                wire.call(path, message(b"", True)),
+                "200",
+                13,
+                "grpc: compressed flag set with identity or empty encoding",
+            ),
         ]
         for number, (stream, http, status, text) in enumerate(cases):
-            assert stream.headers.get(":status") == http and stream.status == status, f"{number}: {stream.headers}"
+            assert (
+                stream.headers.get(":status") == http and stream.status == status
+            ), f"{number}: {stream.headers}"
             assert text is None or stream.text == text, f"{number}: {stream.headers}"
         assert wire.works()
 
@@ -221,11 +272,23 @@ def requests_that_are_no_grpc(t: Context):
 @case
 def deadlines(t: Context):
     """grpc-timeout: zero is over at once, nonsense is refused, a huge one is none."""
-    refused = ["", "S", "1", "-1S", "1x", "123456789S", "1.5S", "9" * 1000 + "S", "\u0661S".encode().decode("latin-1")]
+    refused = [
+        "",
+        "S",
+        "1",
+        "-1S",
+        "1x",
+        "123456789S",
+        "1.5S",
+        "9" * 1000 + "S",
+        "\u0661S".encode().decode("latin-1"),
+    ]
     with Wire(t.server.port) as wire:
         for value in refused:
             stream = wire.call(SYSTEM_INFO, EMPTY, [("grpc-timeout", value)])
-            assert stream.status == 13 and "malformed grpc-timeout" in stream.text, f"{value}: {stream.headers}"
+            assert (
+                stream.status == 13 and "malformed grpc-timeout" in stream.text
+            ), f"{value}: {stream.headers}"
         for value in ("0n", "0S", "00000000H"):
             stream = wire.call(SYSTEM_INFO, EMPTY, [("grpc-timeout", value)])
             assert (stream.status, stream.text) == (4, "context deadline exceeded"), stream.headers

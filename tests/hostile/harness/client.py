@@ -40,8 +40,12 @@ class Method:
     @property
     def waits(self) -> bool:
         """May it be answered only after a while, if at all?"""
-        return self.name.startswith("Poll") or self.name in ("QueryWorkflow", "GetWorkflowExecutionHistory") or \
-            "Update" in self.name or self.name == "ExecuteMultiOperation"
+        return (
+            self.name.startswith("Poll")
+            or self.name in ("QueryWorkflow", "GetWorkflowExecutionHistory")
+            or "Update" in self.name
+            or self.name == "ExecuteMultiOperation"
+        )
 
 
 METHODS = [Method(path, messages) for path in _Paths(service.WorkflowServiceStub).paths] + \
@@ -55,7 +59,11 @@ class Answer:
         self.code, self.text, self.data = code, text, data
 
     def __repr__(self) -> str:
-        return f"{self.code.name}: {self.text[:300]}" if self.code != OK else f"OK ({len(self.data)} bytes)"
+        return (
+            f"{self.code.name}: {self.text[:300]}"
+            if self.code != OK
+            else f"OK ({len(self.data)} bytes)"
+        )
 
 
 class Client:
@@ -77,10 +85,14 @@ class Client:
 
         return call
 
-    def begin(self, path: str, data: bytes, timeout: float | None = 30, metadata: tuple = ()) -> grpc.Future:
+    def begin(
+        self, path: str, data: bytes, timeout: float | None = 30, metadata: tuple = ()
+    ) -> grpc.Future:
         return self.channel.unary_unary(path).future(data, timeout=timeout, metadata=metadata)
 
-    def send(self, path: str, data: bytes, timeout: float | None = 30, metadata: tuple = ()) -> Answer:
+    def send(
+        self, path: str, data: bytes, timeout: float | None = 30, metadata: tuple = ()
+    ) -> Answer:
         """Bytes as the message of any method."""
         return answer(self.begin(path, data, timeout, metadata))
 
@@ -88,22 +100,34 @@ class Client:
         return self.send(WORKFLOW_SERVICE + name, data, timeout)
 
     def start(self, wid: str, queue: str, **fields: Any) -> str:
-        return self.StartWorkflowExecution(workflow_id=wid, workflow_type={"name": "W"}, task_queue={"name": queue},
-                                           request_id=f"r{next(numbers)}", identity="hostile", **fields).run_id
+        return self.StartWorkflowExecution(
+            workflow_id=wid,
+            workflow_type={"name": "W"},
+            task_queue={"name": queue},
+            request_id=f"r{next(numbers)}",
+            identity="hostile",
+            **fields,
+        ).run_id
 
     def poll(self, queue: str, timeout: float = 30) -> Any:
         """A workflow task; AssertionError if there is none in time."""
-        task = self.PollWorkflowTaskQueue(task_queue={"name": queue}, identity="hostile", _timeout=timeout)
+        task = self.PollWorkflowTaskQueue(
+            task_queue={"name": queue}, identity="hostile", _timeout=timeout
+        )
         assert task.task_token, f"no workflow task on {queue}"
         return task
 
     def poll_activity(self, queue: str, timeout: float = 30) -> Any:
-        task = self.PollActivityTaskQueue(task_queue={"name": queue}, identity="hostile", _timeout=timeout)
+        task = self.PollActivityTaskQueue(
+            task_queue={"name": queue}, identity="hostile", _timeout=timeout
+        )
         assert task.task_token, f"no activity task on {queue}"
         return task
 
     def complete(self, task: Any, *commands: Any) -> Any:
-        return self.RespondWorkflowTaskCompleted(task_token=task.task_token, commands=commands, identity="hostile")
+        return self.RespondWorkflowTaskCompleted(
+            task_token=task.task_token, commands=commands, identity="hostile"
+        )
 
     def events(self, wid: str, run: str = "") -> list:
         """The whole history, as it came (the messages may be nested too deeply to be read here)."""

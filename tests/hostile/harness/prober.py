@@ -1,4 +1,5 @@
-"""The bystander: an ordinary client and worker that must notice nothing of what others do to the server."""
+"""The bystander: an ordinary client and worker that must notice nothing of what others do to the
+server."""
 
 import threading
 import time
@@ -14,8 +15,8 @@ CALL_TIMEOUT_S = 20
 
 
 class Prober:
-    """Runs workflows in a thread of its own: start, task, signal, read, complete, read. Keeps what went wrong, and
-    how long each call took."""
+    """Runs workflows in a thread of its own: start, task, signal, read, complete, read. Keeps what
+    went wrong, and how long each call took."""
 
     def __init__(self, address: str):
         self.client = Client(address)
@@ -39,15 +40,29 @@ class Prober:
         execution = {"workflow_id": wid}
         self._timed("StartWorkflowExecution", workflow_id=wid, workflow_type={"name": "W"},
                     task_queue={"name": queue}, request_id=wid, identity="bystander")
-        self._timed("SignalWorkflowExecution", workflow_execution=execution, signal_name="s", input=payloads("x"),
-                    identity="bystander", request_id=f"{wid}-s")
-        task = self._timed("PollWorkflowTaskQueue", task_queue={"name": queue}, identity="bystander")
+        self._timed(
+            "SignalWorkflowExecution",
+            workflow_execution=execution,
+            signal_name="s",
+            input=payloads("x"),
+            identity="bystander",
+            request_id=f"{wid}-s",
+        )
+        task = self._timed(
+            "PollWorkflowTaskQueue", task_queue={"name": queue}, identity="bystander"
+        )
         assert task.task_token, "no workflow task"
-        self._timed("RespondWorkflowTaskCompleted", task_token=task.task_token, commands=[complete("done")],
-                    identity="bystander")
+        self._timed(
+            "RespondWorkflowTaskCompleted",
+            task_token=task.task_token,
+            commands=[complete("done")],
+            identity="bystander",
+        )
         events = self._timed("GetWorkflowExecutionHistory", execution=execution).history.events
         assert len(events) == 6, f"{len(events)} events instead of 6"
-        status = self._timed("DescribeWorkflowExecution", execution=execution).workflow_execution_info.status
+        status = self._timed(
+            "DescribeWorkflowExecution", execution=execution
+        ).workflow_execution_info.status
         assert status == 2, f"status {status}"
 
     def _run(self) -> None:
@@ -55,7 +70,11 @@ class Prober:
             try:
                 self._round()
             except (grpc.RpcError, AssertionError) as failed:
-                text = f"{failed.code().name}: {failed.details()}" if isinstance(failed, grpc.RpcError) else str(failed)
+                text = (
+                    f"{failed.code().name}: {failed.details()}"
+                    if isinstance(failed, grpc.RpcError)
+                    else str(failed)
+                )
                 self.errors.append(f"round {self.round_count}: {text}")
             self.round_count += 1
             self._ending.wait(0.02)  # a bystander, not a load

@@ -22,8 +22,11 @@ class Skip(Exception):
 CASES: list[Case] = []
 
 
-def case(function: Callable | None = None, *, own_server: bool = False, last: bool = False) -> Callable:
-    """A case on the shared server; own_server: it starts and breaks servers of its own; last: after all others."""
+def case(
+    function: Callable | None = None, *, own_server: bool = False, last: bool = False
+) -> Callable:
+    """A case on the shared server; own_server: it starts and breaks servers of its own; last: after
+    all others."""
     def add(function: Callable) -> Callable:
         group = function.__module__.rsplit(".", 1)[1]
         CASES.append(Case(group, function.__name__, function, own_server, last))

@@ -7,8 +7,17 @@ from typing import Iterable
 
 import hyperframe.exceptions
 from hpack import Decoder, Encoder
-from hyperframe.frame import (ContinuationFrame, DataFrame, Frame, GoAwayFrame, HeadersFrame, PingFrame,
-                              RstStreamFrame, SettingsFrame, WindowUpdateFrame)
+from hyperframe.frame import (
+    ContinuationFrame,
+    DataFrame,
+    Frame,
+    GoAwayFrame,
+    HeadersFrame,
+    PingFrame,
+    RstStreamFrame,
+    SettingsFrame,
+    WindowUpdateFrame,
+)
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 TIMEOUT_S = 30
@@ -47,7 +56,14 @@ class Stream:
 
 
 class Wire:
-    def __init__(self, port: int, preface: bytes = PREFACE, settings: dict[int, int] | None = None, greet: bool = True):
+
+    def __init__(
+        self,
+        port: int,
+        preface: bytes = PREFACE,
+        settings: dict[int, int] | None = None,
+        greet: bool = True,
+    ):
         self.socket = socket.create_connection(("127.0.0.1", port), TIMEOUT_S)
         self.socket.settimeout(TIMEOUT_S)
         self.encoder, self.decoder = Encoder(), Decoder()
@@ -80,14 +96,31 @@ class Wire:
         stream, self._next_stream = self._next_stream, self._next_stream + 2
         return stream
 
-    def headers(self, path: str, extra: Iterable[tuple] = (), content_type: str | None = "application/grpc",
-                method: str = "POST") -> list[tuple]:
-        fields = [(":method", method), (":scheme", "http"), (":path", path), (":authority", "localhost")]
+    def headers(
+        self,
+        path: str,
+        extra: Iterable[tuple] = (),
+        content_type: str | None = "application/grpc",
+        method: str = "POST",
+    ) -> list[tuple]:
+        fields = [
+            (":method", method),
+            (":scheme", "http"),
+            (":path", path),
+            (":authority", "localhost"),
+        ]
         if content_type is not None:
             fields.append(("content-type", content_type))
         return fields + [("te", "trailers")] + list(extra)
 
-    def open(self, path: str, body: bytes | None, extra: Iterable[tuple] = (), end: bool = True, **options) -> int:
+    def open(
+        self,
+        path: str,
+        body: bytes | None,
+        extra: Iterable[tuple] = (),
+        end: bool = True,
+        **options,
+    ) -> int:
         """HEADERS and, unless None, the body in DATA frames; returns the stream."""
         return self.open_fields(self.headers(path, extra, **options), body, end)
 
@@ -102,7 +135,11 @@ class Wire:
             head.flags.add("END_HEADERS")
         rest = [continuation(stream, block[at:at + FRAME_SIZE], at + FRAME_SIZE >= len(block))
                 for at in range(FRAME_SIZE, len(block), FRAME_SIZE)]
-        self.send(head.serialize() + b"".join(rest) + (self._data(stream, b"", end) if body == b"" else b""))
+        self.send(
+            head.serialize()
+            + b"".join(rest)
+            + (self._data(stream, b"", end) if body == b"" else b"")
+        )
         if body:
             self._send_body(stream, body, end)
         return stream
@@ -115,7 +152,12 @@ class Wire:
         at, found = 0, self.streams[stream]
         while at < len(body):
             def room() -> int:
-                return min(self.connection_window, self.initial_window + found.window, FRAME_SIZE, len(body) - at)
+                return min(
+                    self.connection_window,
+                    self.initial_window + found.window,
+                    FRAME_SIZE,
+                    len(body) - at,
+                )
 
             if room() <= 0 and not self.until(lambda: room() > 0 or found.ended):
                 return
@@ -175,7 +217,9 @@ class Wire:
         elif isinstance(frame, WindowUpdateFrame):
             self._take_window(frame, stream)
         elif isinstance(frame, SettingsFrame) and "ACK" not in frame.flags:
-            self.initial_window = frame.settings.get(SettingsFrame.INITIAL_WINDOW_SIZE, self.initial_window)
+            self.initial_window = frame.settings.get(
+                SettingsFrame.INITIAL_WINDOW_SIZE, self.initial_window
+            )
             self.send(SettingsFrame(0, flags=["ACK"]).serialize())
         elif isinstance(frame, PingFrame) and "ACK" in frame.flags:
             self.acknowledged_pings += 1
@@ -215,7 +259,12 @@ class Wire:
 
     def works(self) -> bool:
         """Does this connection still serve a call?"""
-        return self.call("/temporal.api.workflowservice.v1.WorkflowService/GetSystemInfo", message(b"")).status == 0
+        return (
+            self.call(
+                "/temporal.api.workflowservice.v1.WorkflowService/GetSystemInfo", message(b"")
+            ).status
+            == 0
+        )
 
     def window(self, stream: int, size: int) -> bytes:
         return WindowUpdateFrame(stream, window_increment=size).serialize()

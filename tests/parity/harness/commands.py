@@ -1,4 +1,5 @@
-"""Short constructors for payloads, failures and commands, for programs that play the worker by hand."""
+"""Short constructors for payloads, failures and commands, for programs that play the worker by
+hand."""
 
 from datetime import timedelta
 from typing import Any
@@ -30,7 +31,9 @@ def payloads(*values: Any) -> Payloads:
     return Payloads(payloads=[payload(value) for value in values])
 
 
-def failure(text: str = "boom", type_name: str = "Boom", non_retryable: bool = False, **info: Any) -> Failure:
+def failure(
+    text: str = "boom", type_name: str = "Boom", non_retryable: bool = False, **info: Any
+) -> Failure:
     return Failure(
         message=text,
         source="parity",
@@ -39,7 +42,8 @@ def failure(text: str = "boom", type_name: str = "Boom", non_retryable: bool = F
 
 
 def command(kind: str, attributes: dict | None = None, **more: Any) -> Command:
-    """A command by the name of its type, e.g. command("START_TIMER", {...}). None leaves the attributes out."""
+    """A command by the name of its type, e.g. command("START_TIMER", {...}). None leaves the
+    attributes out."""
     made = Command(command_type=CommandType.Value(f"COMMAND_TYPE_{kind}"), **more)
     if attributes is not None:
         field = getattr(made, f"{kind.lower()}_command_attributes")
@@ -49,7 +53,9 @@ def command(kind: str, attributes: dict | None = None, **more: Any) -> Command:
 
 
 def complete(*results: Any, **more: Any) -> Command:
-    return command("COMPLETE_WORKFLOW_EXECUTION", {"result": payloads(*results)} if results else {}, **more)
+    return command(
+        "COMPLETE_WORKFLOW_EXECUTION", {"result": payloads(*results)} if results else {}, **more
+    )
 
 
 def fail(text: str = "boom", **options: Any) -> Command:
@@ -79,7 +85,12 @@ def activity(activity_id: str, queue: str, type_name: str = "A", **attributes: A
     attributes = {name: value for name, value in attributes.items() if value is not None}
     return command(
         "SCHEDULE_ACTIVITY_TASK",
-        {"activity_id": activity_id, "activity_type": {"name": type_name}, "task_queue": {"name": queue}, **attributes},
+        {
+            "activity_id": activity_id,
+            "activity_type": {"name": type_name},
+            "task_queue": {"name": queue},
+            **attributes,
+        },
     )
 
 
@@ -95,7 +106,9 @@ def continue_as_new(queue: str, type_name: str = "W", **attributes: Any) -> Comm
 
 
 def upsert(**attributes: Payload) -> Command:
-    return command("UPSERT_WORKFLOW_SEARCH_ATTRIBUTES", {"search_attributes": {"indexed_fields": attributes}})
+    return command(
+        "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES", {"search_attributes": {"indexed_fields": attributes}}
+    )
 
 
 def modify_memo(**fields: Payload) -> Command:

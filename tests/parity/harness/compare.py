@@ -25,11 +25,16 @@ def show(value: Any) -> str:
     if value == ABSENT:
         return value
     shown = json.dumps(value, ensure_ascii=False)
-    return shown if len(shown) <= LONGEST_SHOWN else f"{shown[:LONGEST_SHOWN]}... ({len(shown)} characters)"
+    return (
+        shown
+        if len(shown) <= LONGEST_SHOWN
+        else f"{shown[:LONGEST_SHOWN]}... ({len(shown)} characters)"
+    )
 
 
 def compare(reference: Any, perdure: Any, path: str = "") -> list[Difference]:
-    """Every leaf that differs, by path. Histories whose shapes differ are reported by their event types first."""
+    """Every leaf that differs, by path. Histories whose shapes differ are reported by their event
+    types first."""
     if reference == perdure and type(reference) is type(perdure):
         return []
     if isinstance(reference, dict) and isinstance(perdure, dict):
@@ -41,7 +46,9 @@ def compare(reference: Any, perdure: Any, path: str = "") -> list[Difference]:
         return found
     if isinstance(reference, list) and isinstance(perdure, list):
         if event_types(reference) != event_types(perdure):
-            return [Difference(f"{path}[event types]", event_types(reference), event_types(perdure))]
+            return [
+                Difference(f"{path}[event types]", event_types(reference), event_types(perdure))
+            ]
         found = []
         for index in range(max(len(reference), len(perdure))):
             left = reference[index] if index < len(reference) else ABSENT
@@ -63,7 +70,9 @@ class Justified:
     """The entries of differences.toml: what may differ, where, and why."""
 
     def __init__(self, file: Path):
-        self.entries = tomllib.loads(file.read_text()).get("difference", []) if file.exists() else []
+        self.entries = (
+            tomllib.loads(file.read_text()).get("difference", []) if file.exists() else []
+        )
         for entry in self.entries:
             missing = {"program", "path", "reason"} - entry.keys()
             if missing:

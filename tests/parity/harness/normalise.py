@@ -1,9 +1,10 @@
-"""Turns messages, errors and values into plain JSON in which only what two servers must agree on is left.
+"""Turns messages, errors and values into plain JSON in which only what two servers must agree on is
+left.
 
-Nothing but LEFT_OUT is dropped: a value that legitimately differs (a time, a token, an id that a server made up) is replaced by a
-symbol that says it was there, so absence and presence are still compared. Run ids become $run1, $run2, ... in order of
-first appearance within a program, so links between runs are compared too.
-"""
+Nothing but LEFT_OUT is dropped: a value that legitimately differs (a time, a token, an id that a
+server made up) is replaced by a symbol that says it was there, so absence and presence are still
+compared. Run ids become $run1, $run2, ... in order of first appearance within a program, so links
+between runs are compared too. """
 
 import hashlib
 import re
@@ -25,7 +26,8 @@ UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 # The Python SDK names a worker's sticky queue by its identity and 32 hexadecimal digits.
 STICKY_NAME = re.compile(r"(?<=-)[0-9a-f]{32}\b")
 
-# Fields that each server fills from its own clock, counters or internals: only "set or not set" is compared.
+# Fields that each server fills from its own clock, counters or internals: only "set or not set" is
+# compared.
 OPAQUE = {
     "task_id": "$task-id",
     "task_token": "$token",
@@ -60,7 +62,8 @@ LONGEST_STRING = 4000
 
 
 def message(value: Message) -> dict[str, Any]:
-    """Every set field of a message by name; messages in Any and fields unknown to our descriptors included."""
+    """Every set field of a message by name; messages in Any and fields unknown to our descriptors
+    included."""
     if isinstance(value, any_pb2.Any):
         return any_message(value)
     result: dict[str, Any] = {}
@@ -123,7 +126,9 @@ def binary(content: bytes) -> str:
 def text(content: str) -> str:
     if len(content) <= LONGEST_STRING:
         return content
-    return f"<{len(content)} characters, sha256 {hashlib.sha256(content.encode()).hexdigest()[:16]}>"
+    return (
+        f"<{len(content)} characters, sha256 {hashlib.sha256(content.encode()).hexdigest()[:16]}>"
+    )
 
 
 def any_message(value: any_pb2.Any) -> dict[str, Any]:
@@ -144,8 +149,14 @@ def error(failure: BaseException) -> dict[str, Any]:
             if key == "grpc-status-details-bin":
                 details = content
         if failure.code() == grpc.StatusCode.DEADLINE_EXCEEDED:
-            return {"code": "DEADLINE_EXCEEDED"}  # Client and server race for who says so, in their own words.
-        return {"code": failure.code().name, "text": text(failure.details() or ""), **status(details)}
+            return {
+                "code": "DEADLINE_EXCEEDED"
+            }  # Client and server race for who says so, in their own words.
+        return {
+            "code": failure.code().name,
+            "text": text(failure.details() or ""),
+            **status(details),
+        }
     if isinstance(failure, temporalio.service.RPCError):
         return {
             "code": failure.status.name,
@@ -153,10 +164,23 @@ def error(failure: BaseException) -> dict[str, Any]:
             **status(failure.raw_grpc_status),
         }
     result: dict[str, Any] = {"exception": type(failure).__name__, "text": text(str(failure))}
-    for name in ("type", "non_retryable", "activity_id", "activity_type", "scheduled_event_id", "started_event_id"):
+    for name in (
+        "type",
+        "non_retryable",
+        "activity_id",
+        "activity_type",
+        "scheduled_event_id",
+        "started_event_id",
+    ):
         if hasattr(failure, name):
             result[name] = plain(getattr(failure, name))
-    for name in ("retry_state", "identity", "details", "last_heartbeat_details", "new_execution_run_id"):
+    for name in (
+        "retry_state",
+        "identity",
+        "details",
+        "last_heartbeat_details",
+        "new_execution_run_id",
+    ):
         if hasattr(failure, name):
             result[name] = plain(getattr(failure, name))
     cause = failure.__cause__
@@ -195,7 +219,8 @@ def plain(value: Any) -> Any:
 
 
 def symbolise(observations: dict[str, Any], nonce: str) -> dict[str, Any]:
-    """Second pass, over all observations of a program: run ids by order of appearance, the nonce removed."""
+    """Second pass, over all observations of a program: run ids by order of appearance, the nonce
+    removed."""
     runs: dict[str, str] = {}
 
     def collect(value: Any, key: str) -> None:
@@ -223,10 +248,11 @@ def symbolise(observations: dict[str, Any], nonce: str) -> dict[str, Any]:
 
 
 def mask(value: Any, paths: tuple[str, ...]) -> Any:
-    """Replaces what the dotted paths name ("events.*.attributes.x"; * is any key or index) by $masked.
+    """Replaces what the dotted paths name ("events.*.attributes.x"; * is any key or index) by
+    $masked.
 
-    Whether it was there at all is hidden too, when the last part is a name: what is masked depends on chance.
-    """
+    Whether it was there at all is hidden too, when the last part is a name: what is masked depends
+    on chance. """
     for path in paths:
         mask_one(value, path.split("."))
     return value

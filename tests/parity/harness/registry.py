@@ -19,10 +19,11 @@ PROGRAMS: dict[str, Program] = {}
 
 
 def program(function=None, *, timeout_s: float = 60, slow: bool = False):
-    """Registers `async def name(t: Session)` as the program `name` of the group (file) it stands in.
+    """Registers `async def name(t: Session)` as the program `name` of the group (file) it stands
+    in.
 
-    Slow programs, which would spoil the others' timing by their load, run only when asked for by name or --slow.
-    """
+    Slow programs, which would spoil the others' timing by their load, run only when asked for by
+    name or --slow. """
 
     def register(body):
         name = body.__name__

@@ -1,4 +1,5 @@
-"""Runs every program on both servers at once, several programs at a time, and reports what differs."""
+"""Runs every program on both servers at once, several programs at a time, and reports what
+differs."""
 
 import argparse
 import asyncio
@@ -41,24 +42,51 @@ class Outcome:
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="tests.parity", description=__doc__)
-    parser.add_argument("--perdure", default="start", metavar="ADDRESS|start|none",
-                        help="the server under test; start: start --binary; none: only run the reference")
-    parser.add_argument("--reference", default="start", metavar="ADDRESS|start|FILE",
-                        help="FILE: what --save-reference wrote earlier; faster, and spares the machine a server")
-    parser.add_argument("--binary", default=str(ROOT / "build/release/perdure"), help="Perdure's executable")
-    parser.add_argument("--only", action="append", metavar="NAME", help="program or group; * allowed; repeatable")
+    parser.add_argument(
+        "--perdure",
+        default="start",
+        metavar="ADDRESS|start|none",
+        help="the server under test; start: start --binary; none: only run the reference",
+    )
+    parser.add_argument(
+        "--reference",
+        default="start",
+        metavar="ADDRESS|start|FILE",
+        help="FILE: what --save-reference wrote earlier; faster, and spares the machine a server",
+    )
+    parser.add_argument(
+        "--binary", default=str(ROOT / "build/release/perdure"), help="Perdure's executable"
+    )
+    parser.add_argument(
+        "--only", action="append", metavar="NAME", help="program or group; * allowed; repeatable"
+    )
     parser.add_argument("--slow", action="store_true", help="also the slow programs")
     parser.add_argument("--list", action="store_true", help="list the programs and stop")
     parser.add_argument("--jobs", type=int, default=12, help="programs at once")
     parser.add_argument("--repeat", type=int, default=1, help="rounds over all chosen programs")
-    parser.add_argument("--retries", type=int, default=2,
-                        help="further tries, few at a time, for programs that failed: a loaded reference loses tasks")
-    parser.add_argument("--limit", type=int, default=12, help="differences shown per program; 0: all")
-    parser.add_argument("--verbose", action="store_true", help="show tracebacks of programs that raise")
-    parser.add_argument("--save-reference", metavar="FILE", help="write the reference's normalised observations")
-    parser.add_argument("--only-agreed", action="store_true",
-                        help="save only what both servers agree on (for a second reference in Perdure's place)")
-    parser.add_argument("--save-perdure", metavar="FILE", help="write Perdure's normalised observations")
+    parser.add_argument(
+        "--retries",
+        type=int,
+        default=2,
+        help="further tries, few at a time, for programs that failed: a loaded reference loses tasks",
+    )
+    parser.add_argument(
+        "--limit", type=int, default=12, help="differences shown per program; 0: all"
+    )
+    parser.add_argument(
+        "--verbose", action="store_true", help="show tracebacks of programs that raise"
+    )
+    parser.add_argument(
+        "--save-reference", metavar="FILE", help="write the reference's normalised observations"
+    )
+    parser.add_argument(
+        "--only-agreed",
+        action="store_true",
+        help="save only what both servers agree on (for a second reference in Perdure's place)",
+    )
+    parser.add_argument(
+        "--save-perdure", metavar="FILE", help="write Perdure's normalised observations"
+    )
     return parser.parse_args()
 
 
@@ -69,7 +97,9 @@ def chosen(patterns: list[str] | None, slow: bool) -> list[registry.Program]:
     found = [
         program
         for program in everything
-        if any(fnmatch.fnmatch(program.name, p) or fnmatch.fnmatch(program.group, p) for p in patterns)
+        if any(
+            fnmatch.fnmatch(program.name, p) or fnmatch.fnmatch(program.group, p) for p in patterns
+        )
     ]
     if not found:
         sys.exit(f"no program matches {', '.join(patterns)}; see --list")
@@ -77,7 +107,8 @@ def chosen(patterns: list[str] | None, slow: bool) -> list[registry.Program]:
 
 
 async def bounded(running: Any, timeout_s: float) -> None:
-    """Like asyncio.wait_for, but does not wait for a task that will not be cancelled (an SDK worker may hang)."""
+    """Like asyncio.wait_for, but does not wait for a task that will not be cancelled (an SDK worker
+    may hang)."""
     task = asyncio.ensure_future(running)
     done, _ = await asyncio.wait({task}, timeout=timeout_s)
     if not done:
@@ -87,15 +118,21 @@ async def bounded(running: Any, timeout_s: float) -> None:
     task.result()
 
 
-async def observe(program: registry.Program, nonce: str, server: Server, client: Any, verbose: bool) -> dict[str, Any]:
-    """Runs one program on one server. An exception is an observation too, so the other side's are still compared."""
+async def observe(
+    program: registry.Program, nonce: str, server: Server, client: Any, verbose: bool
+) -> dict[str, Any]:
+    """Runs one program on one server. An exception is an observation too, so the other side's are
+    still compared."""
     session = Session(program.name, nonce, server.address, client)
     try:
         await bounded(program.run(session), program.timeout_s)
     except Exception as raised:
         where = traceback.extract_tb(raised.__traceback__)
         lines = [frame.lineno for frame in where if "/programs/" in frame.filename]
-        session.observations[CRASH] = {"line": lines[-1] if lines else None, **normalise.error(raised)}
+        session.observations[CRASH] = {
+            "line": lines[-1] if lines else None,
+            **normalise.error(raised),
+        }
         if verbose:
             traceback.print_exception(raised)
     finally:
@@ -119,7 +156,9 @@ class Run:
 
     def use_saved(self, file: Path) -> None:
         """Takes the reference's observations from a file instead of a server."""
-        self.saved = {name.split("/", 1)[1]: seen for name, seen in json.loads(file.read_text()).items()}
+        self.saved = {
+            name.split("/", 1)[1]: seen for name, seen in json.loads(file.read_text()).items()
+        }
 
     async def main(self, programs: list[registry.Program]) -> int:
         begin = time.monotonic()
@@ -136,19 +175,26 @@ class Run:
 
     async def connect(self, server: Server) -> Any:
         await server.ready()
-        return await temporalio.client.Client.connect(server.address, identity="parity-client", runtime=self.quiet)
+        return await temporalio.client.Client.connect(
+            server.address, identity="parity-client", runtime=self.quiet
+        )
 
     async def replace_the_dead(self, suspect: str) -> None:
-        """A server that died is reported with what ran at the time, and replaced, so that the others can go on."""
+        """A server that died is reported with what ran at the time, and replaced, so that the
+        others can go on."""
         async with self.replacing:
             for number, server in enumerate(self.servers):
                 if server.alive():
                     continue
                 running = sorted(self.running | {suspect})
-                self.deaths.append(f"{server.name} died ({server.process.returncode}) under: {' '.join(running)}")
+                self.deaths.append(
+                    f"{server.name} died ({server.process.returncode}) under: {' '.join(running)}"
+                )
                 print(f"{self.deaths[-1]}\n{server.output()}", flush=True)
                 server.stop()
-                again = Server.start_reference() if server.name == "reference" else self.start_perdure()
+                again = (
+                    Server.start_reference() if server.name == "reference" else self.start_perdure()
+                )
                 self.servers[number] = again
                 self.clients[number] = await self.connect(again)
 
@@ -163,14 +209,17 @@ class Run:
         if Path(reference).is_file():
             self.use_saved(Path(reference))
         else:
-            self.servers.append(Server.start_reference() if reference == "start" else Server("reference", reference))
+            self.servers.append(
+                Server.start_reference() if reference == "start" else Server("reference", reference)
+            )
         if perdure == "start":
             self.servers.append(self.start_perdure())
         elif perdure != "none":
             self.servers.append(Server("perdure", perdure))
 
     async def round(self, programs: list[registry.Program]) -> None:
-        """All programs once; then those that failed again, few at a time, for what only load had spoilt."""
+        """All programs once; then those that failed again, few at a time, for what only load had
+        spoilt."""
         outcomes = await self.several(programs, self.options.jobs)
         for attempt in range(self.options.retries):
             failed = [name for name, outcome in outcomes.items() if not outcome.passed]
@@ -223,9 +272,14 @@ class Run:
     def report(self, outcome: Outcome) -> None:
         name = f"{outcome.program.group}/{outcome.program.name}"
         note = f", {outcome.justified} justified" if outcome.justified else ""
-        print(f"{'ok  ' if outcome.passed else 'FAIL'} {name} ({outcome.seconds:.1f} s{note})", flush=True)
+        print(
+            f"{'ok  ' if outcome.passed else 'FAIL'} {name} ({outcome.seconds:.1f} s{note})",
+            flush=True,
+        )
         if CRASH in outcome.reference:
-            print(f"  the program itself fails on the reference: {json.dumps(outcome.reference[CRASH])}")
+            print(
+                f"  the program itself fails on the reference: {json.dumps(outcome.reference[CRASH])}"
+            )
         limit = self.options.limit or len(outcome.differences)
         for difference in outcome.differences[:limit]:
             print("  " + str(difference).replace("\n", "\n  "))
@@ -236,7 +290,10 @@ class Run:
         for name in ("reference", "perdure"):
             file = getattr(self.options, f"save_{name}")
             if file:
-                ordered = sorted(self.worth_saving(), key=lambda outcome: (outcome.program.group, outcome.program.name))
+                ordered = sorted(
+                    self.worth_saving(),
+                    key=lambda outcome: (outcome.program.group, outcome.program.name),
+                )
                 saved = {f"{o.program.group}/{o.program.name}": getattr(o, name) for o in ordered}
                 Path(file).write_text(json.dumps(saved, indent=1, ensure_ascii=False) + "\n")
 

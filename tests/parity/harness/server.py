@@ -46,13 +46,17 @@ class Server:
         port = free_port()
         server = cls("perdure", f"127.0.0.1:{port}")
         server.directory = tempfile.mkdtemp(prefix="parity-perdure-")
-        server._spawn([str(binary), "dev", "--data", f"{server.directory}/data", "--port", str(port)])
+        server._spawn(
+            [str(binary), "dev", "--data", f"{server.directory}/data", "--port", str(port)]
+        )
         return server
 
     def _spawn(self, command: list[str]) -> None:
         self.directory = self.directory or tempfile.mkdtemp(prefix=f"parity-{self.name}-")
         with open(f"{self.directory}/output", "wb") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=output, cwd=self.directory)
+            self.process = subprocess.Popen(
+                command, stdout=output, stderr=output, cwd=self.directory
+            )
 
     async def ready(self) -> None:
         """Waits until the server answers and has its default namespace."""
@@ -61,13 +65,17 @@ class Server:
             try:
                 async with grpc.aio.insecure_channel(self.address) as channel:
                     stub = service.WorkflowServiceStub(channel)
-                    await stub.DescribeNamespace(messages.DescribeNamespaceRequest(namespace="default"), timeout=5)
+                    await stub.DescribeNamespace(
+                        messages.DescribeNamespaceRequest(namespace="default"), timeout=5
+                    )
                     return
             except grpc.aio.AioRpcError as failed:
                 if self.process is not None and self.process.poll() is not None:
                     raise RuntimeError(f"{self.name} ended at once:\n{self.output()}") from failed
                 if time.monotonic() > end:
-                    raise RuntimeError(f"{self.name} at {self.address} does not answer: {failed.details()}") from failed
+                    raise RuntimeError(
+                        f"{self.name} at {self.address} does not answer: {failed.details()}"
+                    ) from failed
                 await asyncio.sleep(0.2)
 
     def output(self) -> str:

@@ -1,4 +1,5 @@
-"""What a program gets: one server, ids of its own, raw calls, an SDK client, and the notebook of observations."""
+"""What a program gets: one server, ids of its own, raw calls, an SDK client, and the notebook of
+observations."""
 
 import asyncio
 import time
@@ -11,7 +12,12 @@ import grpc
 import grpc.aio
 import temporalio.client
 import temporalio.worker
-from temporalio.api.enums.v1 import EventType, HistoryEventFilterType, TaskQueueKind, WorkflowTaskFailedCause
+from temporalio.api.enums.v1 import (
+    EventType,
+    HistoryEventFilterType,
+    TaskQueueKind,
+    WorkflowTaskFailedCause,
+)
 from temporalio.api.operatorservice.v1 import request_response_pb2 as operator_messages
 from temporalio.api.operatorservice.v1 import service_pb2_grpc as operator_service
 from temporalio.api.workflowservice.v1 import request_response_pb2 as messages
@@ -31,9 +37,9 @@ CHANNEL_OPTIONS = [
 class Rpc:
     """`await rpc.StartWorkflowExecution(workflow_id=...)`: a raw call, request fields as keywords.
 
-    `namespace` and `identity` are filled in when the request has them and the caller does not give them. Options of
-    the call itself begin with an underscore: _timeout (seconds; None: no deadline at all) and _metadata.
-    """
+    `namespace` and `identity` are filled in when the request has them and the caller does not give
+    them. Options of the call itself begin with an underscore: _timeout (seconds; None: no deadline
+    at all) and _metadata. """
 
     def __init__(self, channel: grpc.aio.Channel, stub: Any, module: Any):
         self._channel, self._stub, self._module = channel, stub, module
@@ -41,7 +47,9 @@ class Rpc:
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         method, request = getattr(self._stub, name), getattr(self._module, f"{name}Request")
 
-        def call(_timeout: float | None = 20, _metadata: tuple = (), **fields: Any) -> Awaitable[Any]:
+        def call(
+            _timeout: float | None = 20, _metadata: tuple = (), **fields: Any
+        ) -> Awaitable[Any]:
             known = request.DESCRIPTOR.fields_by_name
             if "namespace" in known:
                 fields.setdefault("namespace", "default")
@@ -53,7 +61,8 @@ class Rpc:
 
 
 class Session:
-    """One program on one server. Ids and task queues are the same on both servers and unique to program and run."""
+    """One program on one server. Ids and task queues are the same on both servers and unique to
+    program and run."""
 
     def __init__(self, program: str, nonce: str, address: str, client: temporalio.client.Client):
         self.program, self.nonce, self.address, self.client = program, nonce, address, client
@@ -64,7 +73,9 @@ class Session:
         self.started: list[tuple[str, str]] = []
         self.channel = grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS)
         self.rpc = Rpc(self.channel, service.WorkflowServiceStub(self.channel), messages)
-        self.operator = Rpc(self.channel, operator_service.OperatorServiceStub(self.channel), operator_messages)
+        self.operator = Rpc(
+            self.channel, operator_service.OperatorServiceStub(self.channel), operator_messages
+        )
 
     def id(self, suffix: str = "") -> str:
         return f"{self.program}{'-' + suffix if suffix else ''}.{self.nonce}"
@@ -76,7 +87,9 @@ class Session:
 
     async def _end(self, wid: str, _run: str) -> None:
         try:
-            await self.rpc.TerminateWorkflowExecution(workflow_execution={"workflow_id": wid}, _timeout=2)
+            await self.rpc.TerminateWorkflowExecution(
+                workflow_execution={"workflow_id": wid}, _timeout=2
+            )
         except grpc.aio.AioRpcError:
             pass
 
@@ -98,13 +111,17 @@ class Session:
         self.value(name, {"succeeded": normalise.plain(result)})
         return None
 
-    async def history(self, name: str = "history", wid: str = "", run: str = "", mask: tuple[str, ...] = ()) -> list:
+    async def history(
+        self, name: str = "history", wid: str = "", run: str = "", mask: tuple[str, ...] = ()
+    ) -> list:
         """Records the full history, every page."""
         events = await self.events(wid, run)
         self.value(name, events, mask)
         return events
 
-    async def describe(self, name: str = "describe", wid: str = "", run: str = "", mask: tuple[str, ...] = ()) -> Any:
+    async def describe(
+        self, name: str = "describe", wid: str = "", run: str = "", mask: tuple[str, ...] = ()
+    ) -> Any:
         described = await self.rpc.DescribeWorkflowExecution(execution=self.execution(wid, run))
         return self.value(name, described, mask)
 
@@ -142,7 +159,9 @@ class Session:
             token = page.next_page_token
         raise TimeoutError(f"{wid or self.wid} is not closed after {timeout} s")
 
-    async def until(self, condition: Callable[[], Awaitable[Any]], what: str, timeout: float = 20) -> Any:
+    async def until(
+        self, condition: Callable[[], Awaitable[Any]], what: str, timeout: float = 20
+    ) -> Any:
         """Awaits a condition that no call can wait for; returns its first true value."""
         end = time.monotonic() + timeout
         while True:
@@ -158,8 +177,11 @@ class Session:
         """A raw call as a coroutine, for those who need one (asyncio.gather, create_task)."""
         return await call
 
-    async def event(self, kind: str, wid: str = "", run: str = "", count: int = 1, timeout: float = 20) -> Any:
-        """Waits until the history holds the `count`-th event of a type ("TIMER_FIRED"); returns it."""
+    async def event(
+        self, kind: str, wid: str = "", run: str = "", count: int = 1, timeout: float = 20
+    ) -> Any:
+        """Waits until the history holds the `count`-th event of a type ("TIMER_FIRED"); returns
+        it."""
         number = EventType.Value(f"EVENT_TYPE_{kind}")
 
         async def there() -> Any:
@@ -168,12 +190,19 @@ class Session:
 
         return await self.until(there, f"event {kind}", timeout)
 
-    async def pending(self, check: Callable[[Any], bool], wid: str = "", timeout: float = 20) -> Any:
-        """Waits until describe says of the first pending activity what `check` asks for; returns the answer."""
+    async def pending(
+        self, check: Callable[[Any], bool], wid: str = "", timeout: float = 20
+    ) -> Any:
+        """Waits until describe says of the first pending activity what `check` asks for; returns
+        the answer."""
 
         async def there() -> Any:
             described = await self.rpc.DescribeWorkflowExecution(execution=self.execution(wid))
-            return described if described.pending_activities and check(described.pending_activities[0]) else None
+            return (
+                described
+                if described.pending_activities and check(described.pending_activities[0])
+                else None
+            )
 
         return await self.until(there, "pending activity", timeout)
 
@@ -192,7 +221,9 @@ class Session:
         self.started.append((wid, response.run_id))
         return response
 
-    async def signal(self, name: str = "s", *values: Any, wid: str = "", run: str = "", **fields: Any) -> Any:
+    async def signal(
+        self, name: str = "s", *values: Any, wid: str = "", run: str = "", **fields: Any
+    ) -> Any:
         if values:
             fields["input"] = payloads(*values)
         fields.setdefault("request_id", str(uuid.uuid4()))
@@ -201,11 +232,15 @@ class Session:
         )
 
     async def terminate(self, wid: str = "", run: str = "", **fields: Any) -> Any:
-        return await self.rpc.TerminateWorkflowExecution(workflow_execution=self.execution(wid, run), **fields)
+        return await self.rpc.TerminateWorkflowExecution(
+            workflow_execution=self.execution(wid, run), **fields
+        )
 
     async def request_cancel(self, wid: str = "", run: str = "", **fields: Any) -> Any:
         fields.setdefault("request_id", str(uuid.uuid4()))
-        return await self.rpc.RequestCancelWorkflowExecution(workflow_execution=self.execution(wid, run), **fields)
+        return await self.rpc.RequestCancelWorkflowExecution(
+            workflow_execution=self.execution(wid, run), **fields
+        )
 
     # ---- playing the worker by hand ----
 
@@ -217,7 +252,8 @@ class Session:
         return await self._poll(self.rpc.PollWorkflowTaskQueue, task_queue, timeout)
 
     async def introduce_sticky(self) -> Any:
-        """An idle poll of the sticky queue: only queues that somebody polled lately get sticky tasks."""
+        """An idle poll of the sticky queue: only queues that somebody polled lately get sticky
+        tasks."""
         return await self.rpc.PollWorkflowTaskQueue(task_queue=self.sticky_queue(), _timeout=3)
 
     async def poll_activity(self, queue: str = "", timeout: float = 20) -> Any:
@@ -232,10 +268,15 @@ class Session:
         raise TimeoutError(f"no task on {task_queue['name']} within {timeout} s")
 
     async def complete(self, task: Any, *commands: Any, **fields: Any) -> Any:
-        """Completes a workflow task with commands. stick=True asks for the sticky queue from now on."""
+        """Completes a workflow task with commands. stick=True asks for the sticky queue from now
+        on."""
         if fields.pop("stick", False):
-            fields["sticky_attributes"] = self.sticky_attributes(fields.pop("sticky_timeout", seconds(10)))
-        return await self.rpc.RespondWorkflowTaskCompleted(task_token=task.task_token, commands=commands, **fields)
+            fields["sticky_attributes"] = self.sticky_attributes(
+                fields.pop("sticky_timeout", seconds(10))
+            )
+        return await self.rpc.RespondWorkflowTaskCompleted(
+            task_token=task.task_token, commands=commands, **fields
+        )
 
     def sticky_attributes(self, timeout: timedelta) -> dict[str, Any]:
         return {
@@ -244,7 +285,11 @@ class Session:
         }
 
     def sticky_queue(self) -> dict[str, Any]:
-        return {"name": self.sticky, "kind": TaskQueueKind.TASK_QUEUE_KIND_STICKY, "normal_name": self.tq}
+        return {
+            "name": self.sticky,
+            "kind": TaskQueueKind.TASK_QUEUE_KIND_STICKY,
+            "normal_name": self.tq,
+        }
 
     async def step(self, *commands: Any, **fields: Any) -> Any:
         """Polls one workflow task and completes it with commands; returns the task."""
@@ -252,7 +297,9 @@ class Session:
         await self.complete(task, *commands, **fields)
         return task
 
-    async def fail_task(self, task: Any, cause: str = "WORKFLOW_WORKER_UNHANDLED_FAILURE", **fields: Any) -> Any:
+    async def fail_task(
+        self, task: Any, cause: str = "WORKFLOW_WORKER_UNHANDLED_FAILURE", **fields: Any
+    ) -> Any:
         fields.setdefault("failure", failure("task failed", "TaskFailure"))
         return await self.rpc.RespondWorkflowTaskFailed(
             task_token=task.task_token,
@@ -285,13 +332,17 @@ class Session:
         options.setdefault("build_id", "parity-build")
         options.setdefault("task_queue", self.tq)
         client = options.pop("client", self.client)
-        running = temporalio.worker.Worker(client, workflows=workflows, activities=activities, **options)
+        running = temporalio.worker.Worker(
+            client, workflows=workflows, activities=activities, **options
+        )
         async with running:
             yield running
 
     async def start_sdk(self, workflow: Any, *args: Any, wid: str = "", **options: Any) -> Any:
         """Starts a workflow through the SDK; returns its handle."""
         options.setdefault("task_queue", self.tq)
-        handle = await self.client.start_workflow(workflow, args=args, id=wid or self.wid, **options)
+        handle = await self.client.start_workflow(
+            workflow, args=args, id=wid or self.wid, **options
+        )
         self.started.append((handle.id, handle.first_execution_run_id or ""))
         return handle

@@ -1,8 +1,17 @@
-"""Activities: attempts, timeouts, heartbeats, cancellation, eager dispatch, completion by token and by id."""
+"""Activities: attempts, timeouts, heartbeats, cancellation, eager dispatch, completion by token and
+by id."""
 
 import asyncio
 
-from ..harness.commands import activity, cancel_activity, complete, failure, payload, payloads, seconds
+from ..harness.commands import (
+    activity,
+    cancel_activity,
+    complete,
+    failure,
+    payload,
+    payloads,
+    seconds,
+)
 from ..harness.registry import program
 from ..harness.session import Session
 
@@ -12,11 +21,20 @@ QUICK = {"initial_interval": seconds(0.1), "backoff_coefficient": 1.0}
 @program
 async def activity_completes(t: Session):
     await t.start()
-    await t.step(activity(
-        "a", t.tq, "Type", input=payloads("in", 1), header={"fields": {"h": payload("header")}},
-        heartbeat_timeout=seconds(9), schedule_to_close_timeout=seconds(60), schedule_to_start_timeout=seconds(50),
-        priority={"priority_key": 2}, retry_policy={"maximum_attempts": 3, "non_retryable_error_types": ["T"]},
-    ))
+    await t.step(
+        activity(
+            "a",
+            t.tq,
+            "Type",
+            input=payloads("in", 1),
+            header={"fields": {"h": payload("header")}},
+            heartbeat_timeout=seconds(9),
+            schedule_to_close_timeout=seconds(60),
+            schedule_to_start_timeout=seconds(50),
+            priority={"priority_key": 2},
+            retry_policy={"maximum_attempts": 3, "non_retryable_error_types": ["T"]},
+        )
+    )
     await t.history("scheduled")
     await t.describe("described scheduled")
     t.value("activity task", task := await t.poll_activity())
@@ -53,7 +71,10 @@ async def activity_retried_until_it_succeeds(t: Session):
     for attempt in (1, 2):
         task = await t.poll_activity()
         t.value(f"attempt {attempt}", task)
-        t.value(f"failed {attempt}", await t.fail_activity(task, failure(f"no {attempt}"), identity="w2"))
+        t.value(
+            f"failed {attempt}",
+            await t.fail_activity(task, failure(f"no {attempt}"), identity="w2"),
+        )
     t.value("attempt 3", task := await t.poll_activity())
     await t.describe("described in attempt 3")
     await t.complete_activity(task, "yes")
@@ -62,10 +83,17 @@ async def activity_retried_until_it_succeeds(t: Session):
 
 @program
 async def activity_waits_for_its_retry(t: Session):
-    """Describe while the backoff runs: state, attempt, last failure, interval, next attempt's time."""
+    """Describe while the backoff runs: state, attempt, last failure, interval, next attempt's
+    time."""
     await t.start()
-    await t.step(activity("a", t.tq, retry_policy={"initial_interval": seconds(50), "backoff_coefficient": 3}))
-    await t.fail_activity(await t.poll_activity(), failure("first", details=payloads("d")), identity="the worker")
+    await t.step(
+        activity(
+            "a", t.tq, retry_policy={"initial_interval": seconds(50), "backoff_coefficient": 3}
+        )
+    )
+    await t.fail_activity(
+        await t.poll_activity(), failure("first", details=payloads("d")), identity="the worker"
+    )
     await t.describe()
     await t.history()
 
@@ -74,7 +102,11 @@ async def activity_waits_for_its_retry(t: Session):
 async def activity_retry_intervals(t: Session):
     """The interval grows by the coefficient up to the maximum."""
     await t.start()
-    policy = {"initial_interval": seconds(0.5), "backoff_coefficient": 1.8, "maximum_interval": seconds(1.1)}
+    policy = {
+        "initial_interval": seconds(0.5),
+        "backoff_coefficient": 1.8,
+        "maximum_interval": seconds(1.1),
+    }
     await t.step(activity("a", t.tq, retry_policy=policy))
     for attempt in range(1, 4):
         await t.fail_activity(await t.poll_activity())
@@ -114,7 +146,9 @@ async def activity_not_retryable(t: Session):
         await t.error(task.activity_id, t.fail_activity(task, failures[task.activity_id]))
     await t.history()
     described = await t.rpc.DescribeWorkflowExecution(execution=t.execution())
-    t.value("still pending", sorted(pending.activity_id for pending in described.pending_activities))
+    t.value(
+        "still pending", sorted(pending.activity_id for pending in described.pending_activities)
+    )
 
 
 @program
@@ -131,7 +165,11 @@ async def activity_chooses_its_next_delay(t: Session):
 @program
 async def activity_start_to_close_timeout(t: Session):
     await t.start()
-    await t.step(activity("a", t.tq, start_to_close_timeout=seconds(0.5), retry_policy={"maximum_attempts": 1}))
+    await t.step(
+        activity(
+            "a", t.tq, start_to_close_timeout=seconds(0.5), retry_policy={"maximum_attempts": 1}
+        )
+    )
     task = await t.poll_activity()
     t.value("workflow task", await t.poll())
     await t.error("late", t.complete_activity(task))
@@ -173,7 +211,9 @@ async def activity_schedule_to_close_timeout_before_start(t: Session):
 @program
 async def activity_schedule_to_close_timeout_while_running(t: Session):
     await t.start()
-    await t.step(activity("a", t.tq, schedule_to_close_timeout=seconds(2), heartbeat_timeout=seconds(5)))
+    await t.step(
+        activity("a", t.tq, schedule_to_close_timeout=seconds(2), heartbeat_timeout=seconds(5))
+    )
     task = await t.poll_activity()
     await t.heartbeat(task, "progress")
     await t.poll()
@@ -182,11 +222,17 @@ async def activity_schedule_to_close_timeout_while_running(t: Session):
 
 @program
 async def activity_schedule_to_close_timeout_in_backoff(t: Session):
-    """The next attempt would begin too late: the activity times out at once, its last failure is the cause."""
+    """The next attempt would begin too late: the activity times out at once, its last failure is
+    the cause."""
     await t.start()
-    await t.step(activity(
-        "a", t.tq, schedule_to_close_timeout=seconds(5), retry_policy={"initial_interval": seconds(50)}
-    ))
+    await t.step(
+        activity(
+            "a",
+            t.tq,
+            schedule_to_close_timeout=seconds(5),
+            retry_policy={"initial_interval": seconds(50)},
+        )
+    )
     await t.fail_activity(await t.poll_activity(), failure("the cause"))
     await t.poll()
     await t.history()
@@ -217,7 +263,9 @@ async def activity_start_to_close_timeout_without_time_to_retry(t: Session):
 @program
 async def activity_heartbeat_timeout(t: Session):
     await t.start()
-    await t.step(activity("a", t.tq, heartbeat_timeout=seconds(1.5), retry_policy={"maximum_attempts": 1}))
+    await t.step(
+        activity("a", t.tq, heartbeat_timeout=seconds(1.5), retry_policy={"maximum_attempts": 1})
+    )
     task = await t.poll_activity()
     t.value("heartbeat", await t.heartbeat(task, "progress", 7))
     await t.describe("described")
@@ -230,7 +278,11 @@ async def activity_heartbeat_timeout(t: Session):
 async def activity_heartbeat_details_survive(t: Session):
     """The next attempt gets the last heartbeat's details, whether it failed or timed out."""
     await t.start()
-    await t.step(activity("a", t.tq, heartbeat_timeout=seconds(1.5), retry_policy={**QUICK, "maximum_attempts": 4}))
+    await t.step(
+        activity(
+            "a", t.tq, heartbeat_timeout=seconds(1.5), retry_policy={**QUICK, "maximum_attempts": 4}
+        )
+    )
     await t.heartbeat(await t.poll_activity(), "from the first")
     t.value("second", task := await t.poll_activity())
     await t.fail_activity(task, failure("x"))
@@ -245,7 +297,9 @@ async def activity_heartbeat_details_survive(t: Session):
 @program
 async def activity_kept_alive_by_heartbeats(t: Session):
     await t.start()
-    await t.step(activity("a", t.tq, heartbeat_timeout=seconds(2), retry_policy={"maximum_attempts": 1}))
+    await t.step(
+        activity("a", t.tq, heartbeat_timeout=seconds(2), retry_policy={"maximum_attempts": 1})
+    )
     task = await t.poll_activity()
     for number in range(5):
         await t.heartbeat(task, number)
@@ -278,12 +332,16 @@ async def activity_cancelled_while_running(t: Session):
     await t.step(activity("a", t.tq))
     task = await t.poll_activity()
     t.value("heartbeat before", await t.heartbeat(task))
-    await t.error("canceled without request", t.rpc.RespondActivityTaskCanceled(task_token=task.task_token))
+    await t.error(
+        "canceled without request", t.rpc.RespondActivityTaskCanceled(task_token=task.task_token)
+    )
     await t.signal()
     await t.step(cancel_activity(5))
     await t.describe("described cancel requested")
     t.value("heartbeat after", await t.heartbeat(task, "cleaning up"))
-    canceled = t.rpc.RespondActivityTaskCanceled(task_token=task.task_token, details=payloads("cleaned"), identity="w")
+    canceled = t.rpc.RespondActivityTaskCanceled(
+        task_token=task.task_token, details=payloads("cleaned"), identity="w"
+    )
     t.value("canceled", await canceled)
     await t.history()
 
@@ -367,7 +425,10 @@ async def eager_activity(t: Session):
 async def eager_activity_with_close(t: Session):
     await t.start()
     task = await t.poll()
-    t.value("completion", await t.complete(task, activity("a", t.tq, request_eager_execution=True), complete()))
+    t.value(
+        "completion",
+        await t.complete(task, activity("a", t.tq, request_eager_execution=True), complete()),
+    )
     await t.history()
 
 
@@ -396,23 +457,36 @@ async def eager_activity_fails_and_is_retried(t: Session):
 async def activity_by_id(t: Session):
     """Completing, failing, cancelling and heartbeating by workflow and activity id."""
     run = await t.start()
-    await t.step(*(activity(name, t.tq, retry_policy=QUICK) for name in ("done", "failed", "canceled", "named run")))
+    await t.step(
+        *(
+            activity(name, t.tq, retry_policy=QUICK)
+            for name in ("done", "failed", "canceled", "named run")
+        )
+    )
     for _ in range(4):
         await t.poll_activity()
     where = {"workflow_id": t.wid}
-    beat = t.rpc.RecordActivityTaskHeartbeatById(activity_id="done", details=payloads("beat"), **where)
+    beat = t.rpc.RecordActivityTaskHeartbeatById(
+        activity_id="done", details=payloads("beat"), **where
+    )
     t.value("heartbeat", await beat)
     await t.describe("described after heartbeat", mask=("pending_activities",))
-    await t.rpc.RespondActivityTaskCompletedById(activity_id="done", result=payloads("by id"), **where)
+    await t.rpc.RespondActivityTaskCompletedById(
+        activity_id="done", result=payloads("by id"), **where
+    )
     await t.rpc.RespondActivityTaskFailedById(
         activity_id="failed", failure=failure("by id", non_retryable=True),
         last_heartbeat_details=payloads("last"), **where,
     )
-    await t.error("not asked", t.rpc.RespondActivityTaskCanceledById(activity_id="canceled", **where))
+    await t.error(
+        "not asked", t.rpc.RespondActivityTaskCanceledById(activity_id="canceled", **where)
+    )
     canceled = [event for event in await t.events() if event.event_type == 10][2]
     await t.step(cancel_activity(canceled.event_id))
     t.value("asked", await t.rpc.RecordActivityTaskHeartbeatById(activity_id="canceled", **where))
-    await t.rpc.RespondActivityTaskCanceledById(activity_id="canceled", details=payloads("c"), **where)
+    await t.rpc.RespondActivityTaskCanceledById(
+        activity_id="canceled", details=payloads("c"), **where
+    )
     await t.rpc.RespondActivityTaskCompletedById(activity_id="named run", run_id=run, **where)
     await t.history()
 
@@ -431,11 +505,20 @@ async def activity_by_id_wrong(t: Session):
     for name, call in calls.items():
         await t.error(f"{name}: no workflow id", call(activity_id="a"))
         await t.error(f"{name}: no activity id", call(workflow_id=t.wid))
-        await t.error(f"{name}: unknown workflow", call(workflow_id=t.id("nobody"), activity_id="a"))
-        await t.error(f"{name}: unknown run", call(workflow_id=t.wid, run_id=other_run, activity_id="a"))
-        await t.error(f"{name}: bad run id", call(workflow_id=t.wid, run_id="no-uuid", activity_id="a"))
+        await t.error(
+            f"{name}: unknown workflow", call(workflow_id=t.id("nobody"), activity_id="a")
+        )
+        await t.error(
+            f"{name}: unknown run", call(workflow_id=t.wid, run_id=other_run, activity_id="a")
+        )
+        await t.error(
+            f"{name}: bad run id", call(workflow_id=t.wid, run_id="no-uuid", activity_id="a")
+        )
         await t.error(f"{name}: unknown activity", call(workflow_id=t.wid, activity_id="nobody"))
-        await t.error(f"{name}: unknown namespace", call(namespace="nowhere", workflow_id=t.wid, activity_id="a"))
+        await t.error(
+            f"{name}: unknown namespace",
+            call(namespace="nowhere", workflow_id=t.wid, activity_id="a"),
+        )
         await t.error(f"{name}: not started", call(workflow_id=t.wid, activity_id="a"))
     await t.terminate()
     for name, call in calls.items():
@@ -459,7 +542,9 @@ async def activity_tokens_wrong(t: Session):
     for name, call in calls.items():
         await t.error(f"{name}: empty", call(task_token=b""))
         await t.error(f"{name}: garbage", call(task_token=b"garbage"))
-        await t.error(f"{name}: other namespace", call(namespace="nowhere", task_token=first.task_token))
+        await t.error(
+            f"{name}: other namespace", call(namespace="nowhere", task_token=first.task_token)
+        )
     await t.fail_activity(first)
     second = await t.poll_activity()
     for name, call in calls.items():
@@ -488,7 +573,12 @@ async def workflow_token_for_an_activity(t: Session):
 async def activity_result_too_large(t: Session):
     await t.start()
     big = "x" * (2 * (1 << 20) + 10)
-    await t.step(*(activity(name, t.tq, retry_policy=QUICK) for name in ("result", "failure", "cancel", "beat")))
+    await t.step(
+        *(
+            activity(name, t.tq, retry_policy=QUICK)
+            for name in ("result", "failure", "cancel", "beat")
+        )
+    )
     tasks = {task.activity_id: task for task in [await t.poll_activity() for _ in range(4)]}
     await t.error("result", t.complete_activity(tasks["result"], big))
     await t.error("failure", t.fail_activity(tasks["failure"], failure(big, non_retryable=True)))
@@ -500,7 +590,9 @@ async def activity_result_too_large(t: Session):
         if event.activity_task_scheduled_event_attributes.activity_id == "cancel"
     )
     await t.complete(task, cancel_activity(scheduled))
-    cancel = t.rpc.RespondActivityTaskCanceled(task_token=tasks["cancel"].task_token, details=payloads(big))
+    cancel = t.rpc.RespondActivityTaskCanceled(
+        task_token=tasks["cancel"].task_token, details=payloads(big)
+    )
     await t.error("cancel", cancel)
     await t.history()
 
@@ -536,7 +628,9 @@ async def two_activities_one_workflow_task(t: Session):
     """Results that arrive before the workflow task starts are delivered by the same task."""
     await t.start()
     await t.step(activity("a", t.tq), activity("b", t.tq))
-    tasks = sorted([await t.poll_activity(), await t.poll_activity()], key=lambda task: task.activity_id)
+    tasks = sorted(
+        [await t.poll_activity(), await t.poll_activity()], key=lambda task: task.activity_id
+    )
     for task in tasks:
         await t.complete_activity(task, task.activity_id)
     t.value("workflow task", await t.poll())
@@ -547,7 +641,9 @@ async def activity_completed_before_started_is_seen(t: Session):
     """A result without payloads, a failure without anything."""
     await t.start()
     await t.step(activity("a", t.tq), activity("b", t.tq, retry_policy={"maximum_attempts": 1}))
-    tasks = sorted([await t.poll_activity(), await t.poll_activity()], key=lambda task: task.activity_id)
+    tasks = sorted(
+        [await t.poll_activity(), await t.poll_activity()], key=lambda task: task.activity_id
+    )
     await t.complete_activity(tasks[0])
     await t.error("no failure", t.rpc.RespondActivityTaskFailed(task_token=tasks[1].task_token))
     await t.history()

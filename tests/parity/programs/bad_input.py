@@ -11,8 +11,12 @@ BIG = "x" * (2 * (1 << 20) + 10)
 @program
 async def start_wrong_ids(t: Session):
     def start(**fields):
-        defaults = {"workflow_id": t.wid, "workflow_type": {"name": "W"}, "task_queue": {"name": t.tq},
-                    "request_id": "r"}
+        defaults = {
+            "workflow_id": t.wid,
+            "workflow_type": {"name": "W"},
+            "task_queue": {"name": t.tq},
+            "request_id": "r",
+        }
         return t.rpc.StartWorkflowExecution(**{**defaults, **fields})
 
     await t.error("no id", start(workflow_id=""))
@@ -42,8 +46,13 @@ async def start_wrong_ids(t: Session):
 async def start_longest_ids(t: Session):
     """Exactly at the limit."""
     longest = (t.wid + "y" * 1000)[:1000]
-    call = t.start(longest, workflow_type={"name": "t" * 1000}, task_queue={"name": ("q" + longest)[:1000]},
-                   request_id="r" * 1000, identity="i" * 1000)
+    call = t.start(
+        longest,
+        workflow_type={"name": "t" * 1000},
+        task_queue={"name": ("q" + longest)[:1000]},
+        request_id="r" * 1000,
+        identity="i" * 1000,
+    )
     await t.error("start", call)
     await t.error("bytes count, not characters", t.start("\u00e4" * 501))
 
@@ -58,7 +67,10 @@ async def start_wrong_timeouts(t: Session):
         "invalid duration": {"workflow_run_timeout": {"seconds": -1, "nanos": 5}},
         "delay with cron": {"workflow_start_delay": seconds(1), "cron_schedule": "* * * * *"},
         "bad cron": {"cron_schedule": "never"},
-        "delay above execution timeout": {"workflow_start_delay": seconds(50), "workflow_execution_timeout": seconds(5)},
+        "delay above execution timeout": {
+            "workflow_start_delay": seconds(50),
+            "workflow_execution_timeout": seconds(5),
+        },
     }
     for number, (name, fields) in enumerate(cases.items()):
         await t.error(name, t.start(t.id(f"c{number}"), **fields))
@@ -77,9 +89,16 @@ async def start_wrong_retry_policies(t: Session):
     }
     for number, (name, policy) in enumerate(cases.items()):
         await t.error(name, t.start(t.id(f"c{number}"), retry_policy=policy))
-        await t.error(f"{name}: signal with start", t.rpc.SignalWithStartWorkflowExecution(
-            workflow_id=t.id(f"s{number}"), workflow_type={"name": "W"}, task_queue={"name": t.tq}, signal_name="s",
-            retry_policy=policy))
+        await t.error(
+            f"{name}: signal with start",
+            t.rpc.SignalWithStartWorkflowExecution(
+                workflow_id=t.id(f"s{number}"),
+                workflow_type={"name": "W"},
+                task_queue={"name": t.tq},
+                signal_name="s",
+                retry_policy=policy,
+            ),
+        )
 
 
 @program
@@ -108,7 +127,9 @@ async def message_over_four_mebibytes(t: Session):
     await t.start()
     await t.error("signal", t.signal("s", "x" * (5 << 20)))
     results = {"q": {"answer": payloads("x" * (5 << 20))}}
-    await t.error("completion", t.rpc.RespondWorkflowTaskCompleted(task_token=b"any", query_results=results))
+    await t.error(
+        "completion", t.rpc.RespondWorkflowTaskCompleted(task_token=b"any", query_results=results)
+    )
     await t.error("afterwards", t.signal())
 
 
@@ -120,7 +141,9 @@ async def start_wrong_search_attributes(t: Session):
     await t.error("unknown", start(1, NoSuchAttribute=keyword("x")))
     await t.error("system", start(2, WorkflowId=keyword("x")))
     await t.error("wrong type", start(3, BatcherUser=keyword(7, "Int")))
-    await t.error("not json", start(4, BatcherUser={"metadata": {"encoding": b"json/plain"}, "data": b"{"}))
+    await t.error(
+        "not json", start(4, BatcherUser={"metadata": {"encoding": b"json/plain"}, "data": b"{"})
+    )
     await t.error("long value", start(5, BatcherUser=keyword("v" * 2100)))
     await t.error("null", start(6, BatcherUser=payload(None)))
     await t.error("empty list", start(7, TemporalChangeVersion=payload([])))
@@ -133,18 +156,26 @@ async def start_wrong_search_attributes(t: Session):
 @program
 async def polls_without_a_deadline(t: Session):
     queue = {"name": t.tq}
-    for name, call in (("workflow", t.rpc.PollWorkflowTaskQueue), ("activity", t.rpc.PollActivityTaskQueue)):
+    for name, call in (
+        ("workflow", t.rpc.PollWorkflowTaskQueue),
+        ("activity", t.rpc.PollActivityTaskQueue),
+    ):
         await t.error(f"{name}: none", call(task_queue=queue, _timeout=None))
         await t.error(f"{name}: half a second", call(task_queue=queue, _timeout=0.5))
 
 
 @program
 async def polls_wrong(t: Session):
-    for name, call in (("workflow", t.rpc.PollWorkflowTaskQueue), ("activity", t.rpc.PollActivityTaskQueue)):
+    for name, call in (
+        ("workflow", t.rpc.PollWorkflowTaskQueue),
+        ("activity", t.rpc.PollActivityTaskQueue),
+    ):
         await t.error(f"{name}: no queue", call())
         await t.error(f"{name}: empty queue", call(task_queue={"name": ""}))
         await t.error(f"{name}: long queue", call(task_queue={"name": LONG}))
-        await t.error(f"{name}: unknown namespace", call(namespace="nowhere", task_queue={"name": t.tq}))
+        await t.error(
+            f"{name}: unknown namespace", call(namespace="nowhere", task_queue={"name": t.tq})
+        )
         await t.error(f"{name}: no namespace", call(namespace="", task_queue={"name": t.tq}))
         await t.error(f"{name}: long identity", call(task_queue={"name": t.tq}, identity=LONG))
     sticky = t.rpc.PollWorkflowTaskQueue(task_queue={"name": t.sticky, "kind": 2}, _timeout=4)
@@ -167,9 +198,14 @@ async def sticky_attributes_wrong(t: Session):
         "no queue": {"schedule_to_start_timeout": seconds(5)},
         "empty name": {"worker_task_queue": {"name": ""}, "schedule_to_start_timeout": seconds(5)},
         "no timeout": {"worker_task_queue": {"name": t.sticky, "kind": 2, "normal_name": t.tq}},
-        "negative timeout": {"worker_task_queue": {"name": t.sticky, "kind": 2, "normal_name": t.tq},
-                             "schedule_to_start_timeout": seconds(-1)},
-        "normal kind": {"worker_task_queue": {"name": t.sticky}, "schedule_to_start_timeout": seconds(5)},
+        "negative timeout": {
+            "worker_task_queue": {"name": t.sticky, "kind": 2, "normal_name": t.tq},
+            "schedule_to_start_timeout": seconds(-1),
+        },
+        "normal kind": {
+            "worker_task_queue": {"name": t.sticky},
+            "schedule_to_start_timeout": seconds(5),
+        },
     }
     for number, (name, sticky) in enumerate(cases.items()):
         wid, queue = t.id(f"c{number}"), t.id(f"tq{number}")

@@ -1,14 +1,28 @@
 """How workflows end: complete, fail, cancel, terminate, continue-as-new, retry, timeouts, cron."""
 
 from ..harness.commands import (
-    activity, cancel, command, complete, continue_as_new, fail, failure, keyword, marker, modify_memo, payload, payloads,
-    seconds, timer, upsert,
+    activity,
+    cancel,
+    command,
+    complete,
+    continue_as_new,
+    fail,
+    failure,
+    keyword,
+    marker,
+    modify_memo,
+    payload,
+    payloads,
+    seconds,
+    timer,
+    upsert,
 )
 from ..harness.registry import program
 from ..harness.session import Session
 
 OTHER_RUN = "01234567-89ab-4def-8123-456789abcdef"
-# A run starts at least a second after the previous one began: how long that is from now is the clock's business.
+# A run starts at least a second after the previous one began: how long that is from now is the
+# clock's business.
 RANDOM_BACKOFF = ("0.*.first_workflow_task_backoff",)
 RANDOM_BACKOFF_IN_TASK = ("history.events.0.*.first_workflow_task_backoff",)
 
@@ -83,7 +97,9 @@ async def workflow_terminated(t: Session):
     await t.start()
     await t.step(timer("t", 3600), activity("a", t.id("nobody")))
     await t.signal()
-    response = await t.terminate(reason="the reason", details=payloads("d", 2), identity="terminator")
+    response = await t.terminate(
+        reason="the reason", details=payloads("d", 2), identity="terminator"
+    )
     t.value("response", response)
     await t.history()
     await t.describe()
@@ -151,7 +167,9 @@ async def continued_as_new(t: Session):
 @program
 async def continued_as_new_with_everything(t: Session):
     other = t.id("other")
-    first = await t.start(memo={"fields": {"m": payload("first")}}, workflow_run_timeout=seconds(300))
+    first = await t.start(
+        memo={"fields": {"m": payload("first")}}, workflow_run_timeout=seconds(300)
+    )
     await t.step(continue_as_new(
         other, "Second",
         workflow_run_timeout=seconds(50),
@@ -176,7 +194,8 @@ async def continued_as_new_keeps_changes(t: Session):
     """Upserted search attributes and memo travel on; the type and queue default to the old ones."""
     first = await t.start(memo={"fields": {"m": payload("first"), "gone": payload("x")}})
     await t.step(
-        upsert(BatcherUser=keyword("changed")), modify_memo(m=payload("changed"), gone=payload(None)),
+        upsert(BatcherUser=keyword("changed")),
+        modify_memo(m=payload("changed"), gone=payload(None)),
         force_create_new_workflow_task=True,
     )
     await t.step(continue_as_new("", ""))
@@ -218,13 +237,23 @@ async def memo_and_search_attributes_change(t: Session):
     )
     await t.step(
         modify_memo(change=payload(2), drop=payload(None), new=payload(2)),
-        upsert(BatcherUser=keyword("second"), TemporalChangeVersion=keyword(["a-1"], "KeywordList")),
+        upsert(
+            BatcherUser=keyword("second"), TemporalChangeVersion=keyword(["a-1"], "KeywordList")
+        ),
         force_create_new_workflow_task=True,
     )
     await t.describe("changed")
-    await t.step(upsert(BatcherUser=payload(None)), modify_memo(new={"metadata": {"encoding": b"binary/null"}}),
-                 force_create_new_workflow_task=True)
-    await t.step(upsert(BatcherUser={"metadata": {"encoding": b"binary/null"}}, TemporalChangeVersion=payload([])))
+    await t.step(
+        upsert(BatcherUser=payload(None)),
+        modify_memo(new={"metadata": {"encoding": b"binary/null"}}),
+        force_create_new_workflow_task=True,
+    )
+    await t.step(
+        upsert(
+            BatcherUser={"metadata": {"encoding": b"binary/null"}},
+            TemporalChangeVersion=payload([]),
+        )
+    )
     await t.history()
     await t.describe("at the end")
 
@@ -332,7 +361,9 @@ async def run_timeout_with_retry(t: Session):
     first = await t.start(workflow_run_timeout=seconds(1), retry_policy={"maximum_attempts": 2})
     await t.event("WORKFLOW_EXECUTION_TIMED_OUT", run=first)
     await t.history("first history", run=first)
-    second = (await t.events(run=first))[-1].workflow_execution_timed_out_event_attributes.new_execution_run_id
+    second = (await t.events(run=first))[
+        -1
+    ].workflow_execution_timed_out_event_attributes.new_execution_run_id
     await t.event("WORKFLOW_EXECUTION_TIMED_OUT", run=second)
     await t.history("second history", run=second)
     await t.describe()
@@ -355,13 +386,19 @@ async def execution_timeout_over_continue_as_new(t: Session):
     await t.step()
     await t.event("WORKFLOW_EXECUTION_TIMED_OUT")
     await t.history(mask=RANDOM_BACKOFF + ("0.*.workflow_run_timeout",))
-    t.value("first", (await t.events(run=first))[-1], mask=("*.backoff_start_interval", "*.workflow_run_timeout"))
+    t.value(
+        "first",
+        (await t.events(run=first))[-1],
+        mask=("*.backoff_start_interval", "*.workflow_run_timeout"),
+    )
 
 
 @program
 async def cron_runs(t: Session):
     """Every second: completed, failed, and completed again; results and failures are carried."""
-    first = await t.start(cron_schedule="@every 1s", input=payloads("in"), memo={"fields": {"m": payload(1)}})
+    first = await t.start(
+        cron_schedule="@every 1s", input=payloads("in"), memo={"fields": {"m": payload(1)}}
+    )
     await t.history("before the first", mask=RANDOM_BACKOFF)
     await t.step(complete("one"))
     await t.step(fail("two"))
@@ -383,7 +420,8 @@ async def cron_runs(t: Session):
 async def cron_with_retry(t: Session):
     """A failing run is retried by its policy first; then the schedule goes on."""
     first = await t.start(
-        cron_schedule="@every 2s", retry_policy={"initial_interval": seconds(1), "maximum_attempts": 2}
+        cron_schedule="@every 2s",
+        retry_policy={"initial_interval": seconds(1), "maximum_attempts": 2},
     )
     await t.step(fail("one"))
     await t.step(fail("two"))
@@ -402,8 +440,12 @@ async def cron_run_times_out(t: Session):
     first = await t.start(cron_schedule="@every 1s", workflow_run_timeout=seconds(1))
     await t.event("WORKFLOW_EXECUTION_TIMED_OUT", run=first)
     await t.history("first", run=first, mask=RANDOM_BACKOFF)
-    second = (await t.events(run=first))[-1].workflow_execution_timed_out_event_attributes.new_execution_run_id
-    t.value("second begins", (await t.events(run=second))[0], mask=("*.first_workflow_task_backoff",))
+    second = (await t.events(run=first))[
+        -1
+    ].workflow_execution_timed_out_event_attributes.new_execution_run_id
+    t.value(
+        "second begins", (await t.events(run=second))[0], mask=("*.first_workflow_task_backoff",)
+    )
 
 
 @program
@@ -428,11 +470,31 @@ async def cron_continues_as_new(t: Session):
 
 @program
 async def cron_schedules(t: Session):
-    """What is accepted, what is refused; how far the first run is away (in whole units that do not depend on now)."""
-    accepted = ("* * * * *", "0 0 1 1 *", "@hourly", "@daily", "@every 3h", "CRON_TZ=Europe/Berlin 0 12 * * *",
-                "*/5 1-3,7 * * MON-FRI", "TZ=UTC 1 2 3 4 *")
-    refused = ("never", "* * * *", "* * * * * *", "61 * * * *", "@every", "@every -1s", "@every 0s", "@fortnightly",
-               "CRON_TZ=Nowhere/Land * * * * *", "0 0 31 2 *", "* * * * 8")
+    """What is accepted, what is refused; how far the first run is away (in whole units that do not
+    depend on now)."""
+    accepted = (
+        "* * * * *",
+        "0 0 1 1 *",
+        "@hourly",
+        "@daily",
+        "@every 3h",
+        "CRON_TZ=Europe/Berlin 0 12 * * *",
+        "*/5 1-3,7 * * MON-FRI",
+        "TZ=UTC 1 2 3 4 *",
+    )
+    refused = (
+        "never",
+        "* * * *",
+        "* * * * * *",
+        "61 * * * *",
+        "@every",
+        "@every -1s",
+        "@every 0s",
+        "@fortnightly",
+        "CRON_TZ=Nowhere/Land * * * * *",
+        "0 0 31 2 *",
+        "* * * * 8",
+    )
     for number, schedule in enumerate(accepted + refused):
         await t.error(schedule, t.start(t.id(f"c{number}"), cron_schedule=schedule))
 
@@ -444,7 +506,11 @@ async def signal_with_cron_backoff(t: Session):
     await t.signal("plain")
     await t.history("after the plain signal", mask=RANDOM_BACKOFF)
     await t.rpc.SignalWithStartWorkflowExecution(
-        workflow_id=t.wid, workflow_type={"name": "W"}, task_queue={"name": t.tq}, signal_name="with", request_id="r"
+        workflow_id=t.wid,
+        workflow_type={"name": "W"},
+        task_queue={"name": t.tq},
+        signal_name="with",
+        request_id="r",
     )
     await t.history("after signal with start", mask=RANDOM_BACKOFF)
     await t.describe()

@@ -15,16 +15,25 @@ OWN = ("namespace_info.id", "namespace_info.capabilities", "config.custom_search
 async def system_info(t: Session):
     info = await t.rpc.GetSystemInfo()
     t.value("has a version", bool(info.server_version))
-    basic = ("signal_and_query_header", "internal_error_differentiation", "activity_failure_include_heartbeat",
-             "encoded_failure_attributes", "build_id_based_versioning", "upsert_memo", "eager_workflow_start",
-             "sdk_metadata")
+    basic = (
+        "signal_and_query_header",
+        "internal_error_differentiation",
+        "activity_failure_include_heartbeat",
+        "encoded_failure_attributes",
+        "build_id_based_versioning",
+        "upsert_memo",
+        "eager_workflow_start",
+        "sdk_metadata",
+    )
     t.value("capabilities", {name: getattr(info.capabilities, name) for name in basic})
 
 
 @program
 async def cluster_info(t: Session):
     info = await t.rpc.GetClusterInfo()
-    t.value("set", sorted(field.name for field, _ in info.ListFields() if field.name != "version_info"))
+    t.value(
+        "set", sorted(field.name for field, _ in info.ListFields() if field.name != "version_info")
+    )
     t.value("clients", sorted(info.supported_clients))
 
 
@@ -41,7 +50,10 @@ async def describe_default_namespace(t: Session):
 async def describe_namespace_wrong(t: Session):
     await t.error("unknown", t.rpc.DescribeNamespace(namespace="nowhere"))
     await t.error("nothing", t.rpc.DescribeNamespace(namespace=""))
-    await t.error("unknown id", t.rpc.DescribeNamespace(namespace="", id="01234567-89ab-4def-8123-456789abcdef"))
+    await t.error(
+        "unknown id",
+        t.rpc.DescribeNamespace(namespace="", id="01234567-89ab-4def-8123-456789abcdef"),
+    )
     await t.error("both", t.rpc.DescribeNamespace(namespace="default", id="x"))
 
 
@@ -49,18 +61,27 @@ async def describe_namespace_wrong(t: Session):
 async def register_namespace(t: Session):
     name = t.id("ns")
     registered = await t.rpc.RegisterNamespace(
-        namespace=name, workflow_execution_retention_period=seconds(86400 * 2), description="described",
-        owner_email="owner@example.com", data={"k": "v"},
+        namespace=name,
+        workflow_execution_retention_period=seconds(86400 * 2),
+        description="described",
+        owner_email="owner@example.com",
+        data={"k": "v"},
     )
     t.value("registered", registered)
-    again = t.rpc.RegisterNamespace(namespace=name, workflow_execution_retention_period=seconds(86400))
+    again = t.rpc.RegisterNamespace(
+        namespace=name, workflow_execution_retention_period=seconds(86400)
+    )
     await t.error("again", again)
     t.value("described", await t.rpc.DescribeNamespace(namespace=name), mask=OWN)
 
     async def usable():
         try:
             return await t.rpc.StartWorkflowExecution(
-                namespace=name, workflow_id="w", workflow_type={"name": "W"}, task_queue={"name": "q"}, request_id="r"
+                namespace=name,
+                workflow_id="w",
+                workflow_type={"name": "W"},
+                task_queue={"name": "q"},
+                request_id="r",
             )
         except Exception as failed:
             if "not found" not in str(failed):
@@ -91,9 +112,15 @@ async def register_namespace_wrong(t: Session):
     await t.error("exists", register("default"))
     await t.error("system", register("temporal-system"))
     await t.error("no retention", register(t.id("n1"), workflow_execution_retention_period=None))
-    await t.error("short retention", register(t.id("n2"), workflow_execution_retention_period=seconds(60)))
-    await t.error("negative retention", register(t.id("n3"), workflow_execution_retention_period=seconds(-1)))
-    await t.error("one hour", register(t.id("n4"), workflow_execution_retention_period=seconds(3600)))
+    await t.error(
+        "short retention", register(t.id("n2"), workflow_execution_retention_period=seconds(60))
+    )
+    await t.error(
+        "negative retention", register(t.id("n3"), workflow_execution_retention_period=seconds(-1))
+    )
+    await t.error(
+        "one hour", register(t.id("n4"), workflow_execution_retention_period=seconds(3600))
+    )
     await t.error("global", register(t.id("n5"), is_global_namespace=True))
 
 
@@ -101,7 +128,9 @@ async def register_namespace_wrong(t: Session):
 async def list_namespaces(t: Session):
     names = [t.id(f"ns{number}") for number in range(3)]
     for name in names:
-        await t.rpc.RegisterNamespace(namespace=name, workflow_execution_retention_period=seconds(86400))
+        await t.rpc.RegisterNamespace(
+            namespace=name, workflow_execution_retention_period=seconds(86400)
+        )
 
     async def listed():
         token, found = b"", []
@@ -130,11 +159,17 @@ async def describe_task_queue(t: Session):
         return answer if answer.pollers else None
 
     t.value("polled", await t.until(described, "a poller"))
-    t.value("activities not", await t.rpc.DescribeTaskQueue(task_queue={"name": t.tq}, task_queue_type=2))
+    t.value(
+        "activities not",
+        await t.rpc.DescribeTaskQueue(task_queue={"name": t.tq}, task_queue_type=2),
+    )
     await t.start()
     task = await poll
     await t.complete(task, activity("a", t.tq))
-    t.value("poller remembered", await t.rpc.DescribeTaskQueue(task_queue={"name": t.tq}, task_queue_type=1))
+    t.value(
+        "poller remembered",
+        await t.rpc.DescribeTaskQueue(task_queue={"name": t.tq}, task_queue_type=1),
+    )
     await t.poll_activity()
 
     async def activities():
@@ -148,9 +183,13 @@ async def describe_task_queue(t: Session):
 async def describe_task_queue_wrong(t: Session):
     await t.error("no queue", t.rpc.DescribeTaskQueue())
     await t.error("empty name", t.rpc.DescribeTaskQueue(task_queue={"name": ""}, task_queue_type=1))
-    await t.error("long name", t.rpc.DescribeTaskQueue(task_queue={"name": "x" * 1001}, task_queue_type=1))
+    await t.error(
+        "long name", t.rpc.DescribeTaskQueue(task_queue={"name": "x" * 1001}, task_queue_type=1)
+    )
     await t.error("no type", t.rpc.DescribeTaskQueue(task_queue={"name": t.tq}))
-    unknown = t.rpc.DescribeTaskQueue(namespace="nowhere", task_queue={"name": t.tq}, task_queue_type=1)
+    unknown = t.rpc.DescribeTaskQueue(
+        namespace="nowhere", task_queue={"name": t.tq}, task_queue_type=1
+    )
     await t.error("unknown namespace", unknown)
 
 
@@ -165,9 +204,13 @@ async def health_and_unknown_methods(t: Session):
 
     await t.error("health", unary("/grpc.health.v1.Health/Check"))
     name = b"temporal.api.workflowservice.v1.WorkflowService"
-    await t.error("health by name", unary("/grpc.health.v1.Health/Check", b"\x0a" + bytes([len(name)]) + name))
+    await t.error(
+        "health by name", unary("/grpc.health.v1.Health/Check", b"\x0a" + bytes([len(name)]) + name)
+    )
     await t.error("health unknown", unary("/grpc.health.v1.Health/Check", b"\x0a\x04nope"))
-    await t.error("unknown method", unary("/temporal.api.workflowservice.v1.WorkflowService/Nonsense"))
+    await t.error(
+        "unknown method", unary("/temporal.api.workflowservice.v1.WorkflowService/Nonsense")
+    )
     await t.error("unknown service", unary("/temporal.api.nonsense.v1.Nonsense/Nonsense"))
     await t.error("garbage message", unary(
         "/temporal.api.workflowservice.v1.WorkflowService/StartWorkflowExecution", b"\xff\xff\xff"))

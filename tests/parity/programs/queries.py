@@ -57,7 +57,8 @@ async def query_direct_sticky(t: Session):
 
 @program
 async def query_falls_back_to_the_normal_queue(t: Session):
-    """The sticky worker is gone: after its timeout the query goes to the normal queue with the whole history."""
+    """The sticky worker is gone: after its timeout the query goes to the normal queue with the
+    whole history."""
     await t.start()
     await t.complete(await t.poll(), timer("t", 3600), stick=True, sticky_timeout=seconds(1))
     await t.introduce_sticky()
@@ -78,7 +79,9 @@ async def query_fails(t: Session):
     await t.error("message only", asked)
     asked = ask(t)
     full = failure("query failed", "QueryFailure", details=payloads("d"))
-    await answer(t, await t.poll(), completed_type=FAILED, error_message="text", failure=full, cause=1)
+    await answer(
+        t, await t.poll(), completed_type=FAILED, error_message="text", failure=full, cause=1
+    )
     await t.error("with failure", asked)
     await t.history()
 
@@ -129,7 +132,9 @@ async def query_attached_to_the_running_task(t: Session):
     t.value("queries", [query for query in task.queries.values()])
     query_id = next(iter(task.queries))
     result = {"result_type": ANSWERED, "answer": payloads("attached")}
-    t.value("completion", await t.complete(task, timer("t", 3600), query_results={query_id: result}))
+    t.value(
+        "completion", await t.complete(task, timer("t", 3600), query_results={query_id: result})
+    )
     t.value("result", await asked)
     await t.history()
 
@@ -171,7 +176,11 @@ async def query_attached_fails(t: Session):
     await reached()
     task = await t.poll()
     results = {
-        key: {"result_type": FAILED, "error_message": "no such query", "failure": failure("no", "Q")}
+        key: {
+            "result_type": FAILED,
+            "error_message": "no such query",
+            "failure": failure("no", "Q"),
+        }
         for key in task.queries
     }
     await t.complete(task, query_results=results)
@@ -204,7 +213,9 @@ async def query_attached_to_the_closing_task(t: Session):
     asked = ask(t)
     await reached()
     task = await t.poll()
-    results = {key: {"result_type": ANSWERED, "answer": payloads("at the end")} for key in task.queries}
+    results = {
+        key: {"result_type": ANSWERED, "answer": payloads("at the end")} for key in task.queries
+    }
     await t.complete(task, complete(), query_results=results)
     t.value("result", await asked)
     await t.history()

@@ -1,4 +1,5 @@
-"""Whole workflows written with the unmodified Python SDK, with its default options (sticky cache, eager activities)."""
+"""Whole workflows written with the unmodified Python SDK, with its default options (sticky cache,
+eager activities)."""
 
 import asyncio
 from datetime import timedelta
@@ -6,7 +7,11 @@ from datetime import timedelta
 import temporalio.client
 from temporalio import activity, workflow
 from temporalio.common import (
-    RetryPolicy, SearchAttributeKey, SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy,
+    RetryPolicy,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import ApplicationError
@@ -123,16 +128,26 @@ class Steps:
     async def run(self) -> list:
         results: list = [
             await workflow.execute_activity(
-                fail_twice, "x", start_to_close_timeout=10 * SECOND, retry_policy=QUICK, summary="the summary"
+                fail_twice,
+                "x",
+                start_to_close_timeout=10 * SECOND,
+                retry_policy=QUICK,
+                summary="the summary",
             ),
             await workflow.execute_activity(
-                resume_from_heartbeat, "x", start_to_close_timeout=10 * SECOND, retry_policy=QUICK,
+                resume_from_heartbeat,
+                "x",
+                start_to_close_timeout=10 * SECOND,
+                retry_policy=QUICK,
                 heartbeat_timeout=5 * SECOND,
             ),
         ]
         for call, options in (
             (fail_for_good, {"start_to_close_timeout": 10 * SECOND}),
-            (too_slow, {"start_to_close_timeout": SECOND, "retry_policy": RetryPolicy(maximum_attempts=1)}),
+            (
+                too_slow,
+                {"start_to_close_timeout": SECOND, "retry_policy": RetryPolicy(maximum_attempts=1)},
+            ),
             (too_slow, {"schedule_to_close_timeout": SECOND}),
         ):
             try:
@@ -157,7 +172,9 @@ class Failing:
     @workflow.run
     async def run(self, how: str) -> None:
         if how == "activity":
-            await workflow.execute_activity(fail_for_good, "bad", start_to_close_timeout=10 * SECOND)
+            await workflow.execute_activity(
+                fail_for_good, "bad", start_to_close_timeout=10 * SECOND
+            )
         raise ApplicationError("failed", {"k": 1}, type="Own", non_retryable=True)
 
 
@@ -218,7 +235,10 @@ async def sdk_signals_and_queries(t: Session):
         t.value("query after the end", await handle.query(Waiting.state))
     await t.history()
     described = await handle.describe()
-    t.value("describe", [described.status, described.workflow_type, described.history_length, described.parent_id])
+    t.value(
+        "describe",
+        [described.status, described.workflow_type, described.history_length, described.parent_id],
+    )
 
 
 @program
@@ -235,11 +255,15 @@ async def sdk_start_policies(t: Session):
     async with t.worker([Waiting]):
         handle = await t.start_sdk(Waiting.run, 1)
         await t.error("running", t.start_sdk(Waiting.run, 1))
-        existing = await t.start_sdk(Waiting.run, 1, id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING)
+        existing = await t.start_sdk(
+            Waiting.run, 1, id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING
+        )
         t.value("existing", existing.first_execution_run_id == handle.first_execution_run_id)
         await handle.signal(Waiting.note, "go")
         t.value("result", await handle.result())
-        rejected = t.start_sdk(Waiting.run, 1, id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE)
+        rejected = t.start_sdk(
+            Waiting.run, 1, id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE
+        )
         await t.error("rejected", rejected)
 
 
@@ -262,7 +286,8 @@ async def sdk_local_activities_and_patches(t: Session):
         handle = await t.start_sdk(Locals.run)
         t.value("result", await handle.result())
     masked = tuple(
-        f"*.marker_recorded_event_attributes.details.{name}" for name in ("data", "local_activity_data")
+        f"*.marker_recorded_event_attributes.details.{name}"
+        for name in ("data", "local_activity_data")
     )
     await t.history(mask=masked)
     await t.describe()
@@ -278,7 +303,9 @@ async def five_seconds() -> str:
 class SlowLocal:
     @workflow.run
     async def run(self) -> str:
-        return await workflow.execute_local_activity(five_seconds, start_to_close_timeout=10 * SECOND)
+        return await workflow.execute_local_activity(
+            five_seconds, start_to_close_timeout=10 * SECOND
+        )
 
 
 @program
@@ -288,7 +315,9 @@ async def sdk_local_activity_longer_than_a_task(t: Session):
         handle = await t.start_sdk(SlowLocal.run, task_timeout=4 * SECOND)
         t.value("result", await handle.result())
     events = await t.events()
-    t.value("no task was lost", [event.event_type for event in events if event.event_type in (8, 9)])
+    t.value(
+        "no task was lost", [event.event_type for event in events if event.event_type in (8, 9)]
+    )
     t.value("end", [event.event_type for event in events[-3:]])
 
 
@@ -326,7 +355,10 @@ async def sdk_activity_cancellation_types(t: Session):
     async with t.worker([Cancelling], [wait_for_cancel]):
         for how in ("try", "wait", "ignore", "abandon"):
             handle = await t.start_sdk(Cancelling.run, how, wid=t.id(how))
-            await t.pending(lambda pending: pending.state == 2 and pending.last_heartbeat_time.seconds, handle.id)
+            await t.pending(
+                lambda pending: pending.state == 2 and pending.last_heartbeat_time.seconds,
+                handle.id,
+            )
             await handle.signal(Cancelling.cancel)
             t.value(how, await handle.result())
             await t.history(f"{how}: history", handle.id)
@@ -423,7 +455,10 @@ class Later:
     @workflow.run
     async def run(self, key: str) -> str:
         return await workflow.execute_activity(
-            complete_later, key, start_to_close_timeout=60 * SECOND, retry_policy=RetryPolicy(maximum_attempts=1),
+            complete_later,
+            key,
+            start_to_close_timeout=60 * SECOND,
+            retry_policy=RetryPolicy(maximum_attempts=1),
             activity_id="later",
         )
 
@@ -503,7 +538,9 @@ class Stumbling:
 async def sdk_workflow_task_failures(t: Session):
     """Exceptions that are not failures fail the workflow task, until the code is fixed."""
     async with t.worker([Stumbling]):
-        handle = await t.start_sdk(Stumbling.run, f"{t.client.service_client.config.target_host}-{t.wid}")
+        handle = await t.start_sdk(
+            Stumbling.run, f"{t.client.service_client.config.target_host}-{t.wid}"
+        )
         t.value("result", await handle.result())
     await t.history(mask=("*.*.input",))
 
@@ -549,10 +586,14 @@ class Parallel:
 
 @program
 async def sdk_many_activities_two_workers(t: Session):
-    other = await temporalio.client.Client.connect(t.address, runtime=t.client.service_client.config.runtime)
+    other = await temporalio.client.Client.connect(
+        t.address, runtime=t.client.service_client.config.runtime
+    )
     second = t.worker([Parallel], [greet], identity="second worker", client=other)
     async with t.worker([Parallel], [greet]), second:
-        handles = [await t.start_sdk(Parallel.run, 20, wid=t.id(f"w{number}")) for number in range(3)]
+        handles = [
+            await t.start_sdk(Parallel.run, 20, wid=t.id(f"w{number}")) for number in range(3)
+        ]
         t.value("results", [await handle.result() for handle in handles])
     for handle in handles:
         kinds = [event.event_type for event in await t.events(handle.id)]

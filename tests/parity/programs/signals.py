@@ -25,7 +25,13 @@ async def signal_with_header_and_input(t: Session):
     link = {"workflow_event": {"namespace": "default", "workflow_id": "w", "run_id": "r",
                                "event_ref": {"event_id": 1, "event_type": 1}}}
     response = await t.signal(
-        "named", "in", 2, header={"fields": {"h": payload("x")}}, identity="sender", request_id="one", links=[link]
+        "named",
+        "in",
+        2,
+        header={"fields": {"h": payload("x")}},
+        identity="sender",
+        request_id="one",
+        links=[link],
     )
     t.value("response", response)
     t.value("task", await t.poll())
@@ -74,7 +80,9 @@ async def signal_targets(t: Session):
     await t.error("unknown run", t.signal(run=OTHER_RUN))
     await t.error("bad run id", t.signal(run="no-uuid"))
     await t.error("no workflow id", t.rpc.SignalWorkflowExecution(signal_name="s"))
-    await t.error("empty workflow id", t.rpc.SignalWorkflowExecution(workflow_execution={}, signal_name="s"))
+    await t.error(
+        "empty workflow id", t.rpc.SignalWorkflowExecution(workflow_execution={}, signal_name="s")
+    )
     await t.error("long workflow id", t.signal(wid="x" * 1001))
     await t.error("no name", t.signal(""))
     await t.error("long name", t.signal("x" * 1001))
@@ -137,7 +145,9 @@ async def signal_with_start_terminates(t: Session):
 
     async def allowed():
         try:
-            return await signal_with_start(t, workflow_id_conflict_policy=conflict("TERMINATE_EXISTING"))
+            return await signal_with_start(
+                t, workflow_id_conflict_policy=conflict("TERMINATE_EXISTING")
+            )
         except Exception as failed:
             if "Too many" not in str(failed):
                 raise
@@ -182,7 +192,9 @@ async def signal_with_start_bad(t: Session):
         t, workflow_id_reuse_policy=reuse("REJECT_DUPLICATE"),
         workflow_id_conflict_policy=conflict("TERMINATE_EXISTING")))
     await t.error("big input", signal_with_start(t, input=payloads("x" * (2 * (1 << 20) + 10))))
-    await t.error("big signal", signal_with_start(t, signal_input=payloads("x" * (2 * (1 << 20) + 10))))
+    await t.error(
+        "big signal", signal_with_start(t, signal_input=payloads("x" * (2 * (1 << 20) + 10)))
+    )
     await t.error("nothing was started", t.events())
 
 

@@ -1,8 +1,19 @@
-"""StartWorkflowExecution: everything it stores, ids and their reuse, deduplication, delay, eager start."""
+"""StartWorkflowExecution: everything it stores, ids and their reuse, deduplication, delay, eager
+start."""
 
 import asyncio
 
-from ..harness.commands import activity, cancel, complete, continue_as_new, fail, keyword, payload, payloads, seconds
+from ..harness.commands import (
+    activity,
+    cancel,
+    complete,
+    continue_as_new,
+    fail,
+    keyword,
+    payload,
+    payloads,
+    seconds,
+)
 from ..harness.registry import program
 from ..harness.session import Session
 from temporalio.api.enums.v1 import WorkflowIdConflictPolicy, WorkflowIdReusePolicy
@@ -31,16 +42,26 @@ async def start_with_everything(t: Session):
         workflow_run_timeout=seconds(300),
         workflow_task_timeout=seconds(7),
         request_id="request-one",
-        retry_policy={"maximum_attempts": 3, "initial_interval": seconds(2), "backoff_coefficient": 1.5},
+        retry_policy={
+            "maximum_attempts": 3,
+            "initial_interval": seconds(2),
+            "backoff_coefficient": 1.5,
+        },
         memo={"fields": {"m": payload("memo"), "empty": payload(None)}},
         header={"fields": {"h": payload("header")}},
         search_attributes={"indexed_fields": {"BatcherUser": keyword("someone")}},
         user_metadata={"summary": payload("summary"), "details": payload("details")},
         priority={"priority_key": 2, "fairness_key": "k", "fairness_weight": 2.5},
-        links=[{"workflow_event": {
-            "namespace": "default", "workflow_id": "caller", "run_id": "caller-run",
-            "event_ref": {"event_id": 5, "event_type": 10},
-        }}],
+        links=[
+            {
+                "workflow_event": {
+                    "namespace": "default",
+                    "workflow_id": "caller",
+                    "run_id": "caller-run",
+                    "event_ref": {"event_id": 5, "event_type": 10},
+                }
+            }
+        ],
         identity="the starter",
     )
     t.value("response", response)
@@ -51,11 +72,18 @@ async def start_with_everything(t: Session):
 
 @program
 async def start_defaults_and_caps(t: Session):
-    """Timeouts that the server derives: run from execution timeout, task timeout capped by run timeout and by 120 s."""
+    """Timeouts that the server derives: run from execution timeout, task timeout capped by run
+    timeout and by 120 s."""
     cases = {
         "execution only": {"workflow_execution_timeout": seconds(60)},
-        "run above execution": {"workflow_execution_timeout": seconds(60), "workflow_run_timeout": seconds(90)},
-        "task above run": {"workflow_run_timeout": seconds(5), "workflow_task_timeout": seconds(50)},
+        "run above execution": {
+            "workflow_execution_timeout": seconds(60),
+            "workflow_run_timeout": seconds(90),
+        },
+        "task above run": {
+            "workflow_run_timeout": seconds(5),
+            "workflow_task_timeout": seconds(50),
+        },
         "task above cap": {"workflow_task_timeout": seconds(500)},
         "task default above run": {"workflow_run_timeout": seconds(4)},
         "retry defaults": {"retry_policy": {}},
@@ -88,7 +116,9 @@ async def start_already_running(t: Session):
     await t.error("default", t.start())
     await t.error("fail", t.start(workflow_id_conflict_policy=conflict("FAIL")))
     await t.error("reject duplicate", t.start(workflow_id_reuse_policy=reuse("REJECT_DUPLICATE")))
-    await t.error("failed only", t.start(workflow_id_reuse_policy=reuse("ALLOW_DUPLICATE_FAILED_ONLY")))
+    await t.error(
+        "failed only", t.start(workflow_id_reuse_policy=reuse("ALLOW_DUPLICATE_FAILED_ONLY"))
+    )
     await t.history()
 
 
@@ -101,11 +131,17 @@ async def conflict_use_existing(t: Session):
     link = {"workflow_event": {"namespace": "default", "workflow_id": "w", "run_id": "r",
                                "event_ref": {"event_id": 1, "event_type": 1}}}
     attached = await t.start_response(
-        request_id="third", workflow_id_conflict_policy=use, on_conflict_options=options, links=[link]
+        request_id="third",
+        workflow_id_conflict_policy=use,
+        on_conflict_options=options,
+        links=[link],
     )
     t.value("attached", attached)
     again = await t.start_response(
-        request_id="third", workflow_id_conflict_policy=use, on_conflict_options=options, links=[link]
+        request_id="third",
+        workflow_id_conflict_policy=use,
+        on_conflict_options=options,
+        links=[link],
     )
     t.value("attached again", again)
     await t.history()
@@ -144,7 +180,8 @@ async def conflict_terminate_existing(t: Session):
 
 @program
 async def conflict_terminate_existing_during_task(t: Session):
-    """The running workflow task fails with FORCE_CLOSE_COMMAND; a buffered signal is flushed before the close."""
+    """The running workflow task fails with FORCE_CLOSE_COMMAND; a buffered signal is flushed before
+    the close."""
     first = await t.start()
     task = await t.poll()
     await t.signal("buffered")
@@ -168,17 +205,25 @@ async def reuse_terminate_if_running(t: Session):
 
 @program
 async def conflict_and_reuse_policies_that_do_not_fit(t: Session):
-    for first in ("ALLOW_DUPLICATE", "ALLOW_DUPLICATE_FAILED_ONLY", "REJECT_DUPLICATE", "TERMINATE_IF_RUNNING"):
+    for first in (
+        "ALLOW_DUPLICATE",
+        "ALLOW_DUPLICATE_FAILED_ONLY",
+        "REJECT_DUPLICATE",
+        "TERMINATE_IF_RUNNING",
+    ):
         for second in ("FAIL", "USE_EXISTING", "TERMINATE_EXISTING"):
             wid = t.id(f"{first}-{second}")
             call = t.start_response(
-                wid, workflow_id_reuse_policy=reuse(first), workflow_id_conflict_policy=conflict(second)
+                wid,
+                workflow_id_reuse_policy=reuse(first),
+                workflow_id_conflict_policy=conflict(second),
             )
             await t.error(f"{first} {second}", call)
 
 
 async def start_when_allowed(t: Session, wid: str = "", **fields):
-    """Starts again, waiting while the server finds the id reused too soon after the previous start."""
+    """Starts again, waiting while the server finds the id reused too soon after the previous
+    start."""
 
     async def attempt():
         try:
@@ -214,7 +259,9 @@ async def reuse_after(t: Session, policy: str) -> None:
         await close_as(t, status, wid)
         failed_or_response = None
         try:
-            failed_or_response = await start_when_allowed(t, wid, workflow_id_reuse_policy=reuse(policy))
+            failed_or_response = await start_when_allowed(
+                t, wid, workflow_id_reuse_policy=reuse(policy)
+            )
         except Exception as failed:
             failed_or_response = failed
         return status, failed_or_response
@@ -246,7 +293,9 @@ async def conflict_policies_after_close(t: Session):
     for policy in ("USE_EXISTING", "TERMINATE_EXISTING", "FAIL"):
         wid = t.id(policy)
         await close_as(t, "COMPLETED", wid)
-        t.value(policy, await start_when_allowed(t, wid, workflow_id_conflict_policy=conflict(policy)))
+        t.value(
+            policy, await start_when_allowed(t, wid, workflow_id_conflict_policy=conflict(policy))
+        )
 
 
 @program
@@ -257,7 +306,9 @@ async def start_again_too_soon(t: Session):
     await t.error("terminated", t.start())
     wid = t.id("running")
     await t.start(wid)
-    await t.error("running", t.start(wid, workflow_id_conflict_policy=conflict("TERMINATE_EXISTING")))
+    await t.error(
+        "running", t.start(wid, workflow_id_conflict_policy=conflict("TERMINATE_EXISTING"))
+    )
 
 
 @program
@@ -279,7 +330,11 @@ async def start_delay_and_signal(t: Session):
     wid = t.id("with-start")
     await t.start(wid, workflow_start_delay=seconds(3600))
     response = await t.rpc.SignalWithStartWorkflowExecution(
-        workflow_id=wid, workflow_type={"name": "W"}, task_queue={"name": t.tq}, signal_name="s", request_id="r"
+        workflow_id=wid,
+        workflow_type={"name": "W"},
+        task_queue={"name": t.tq},
+        signal_name="s",
+        request_id="r",
     )
     t.value("signal with start", response)
     await t.history("after signal with start", wid)
@@ -313,22 +368,33 @@ async def signal_with_start_delay(t: Session):
 
 @program
 async def eager_start(t: Session):
-    response = await t.start_response(request_eager_execution=True, request_id="eager", input=payloads(1))
+    response = await t.start_response(
+        request_eager_execution=True, request_id="eager", input=payloads(1)
+    )
     t.value("response", response)
-    t.value("again", await t.start_response(request_eager_execution=True, request_id="eager", input=payloads(1)))
+    t.value(
+        "again",
+        await t.start_response(request_eager_execution=True, request_id="eager", input=payloads(1)),
+    )
     await t.complete(response.eager_workflow_task, activity("a", t.tq))
-    t.value("after a task", await t.start_response(request_eager_execution=True, request_id="eager"))
+    t.value(
+        "after a task", await t.start_response(request_eager_execution=True, request_id="eager")
+    )
     await t.history()
 
 
 @program
 async def eager_start_refused(t: Session):
     """With a delay or a cron schedule the start succeeds, but without a task."""
-    delayed = await t.start_response(request_eager_execution=True, workflow_start_delay=seconds(3600))
+    delayed = await t.start_response(
+        request_eager_execution=True, workflow_start_delay=seconds(3600)
+    )
     t.value("delayed", delayed)
     await t.history("delayed history")
     wid = t.id("cron")
-    t.value("cron", await t.start_response(wid, request_eager_execution=True, cron_schedule="0 0 1 1 *"))
+    t.value(
+        "cron", await t.start_response(wid, request_eager_execution=True, cron_schedule="0 0 1 1 *")
+    )
     await t.history("cron history", wid, mask=("0.*.first_workflow_task_backoff",))
 
 
@@ -344,7 +410,9 @@ async def eager_start_task_fails(t: Session):
 
 @program
 async def eager_start_task_times_out(t: Session):
-    response = await t.start_response(request_eager_execution=True, workflow_task_timeout=seconds(1))
+    response = await t.start_response(
+        request_eager_execution=True, workflow_task_timeout=seconds(1)
+    )
     task = await t.poll()
     t.value("task", task)
     await t.error("late", t.complete(response.eager_workflow_task))
@@ -355,13 +423,25 @@ async def eager_start_task_times_out(t: Session):
 @program
 async def start_custom_search_attributes(t: Session):
     """Attributes of the test's own, registered first."""
-    types = {"ParityKeyword": 2, "ParityInt": 3, "ParityDouble": 4, "ParityBool": 5, "ParityText": 1}
+    types = {
+        "ParityKeyword": 2,
+        "ParityInt": 3,
+        "ParityDouble": 4,
+        "ParityBool": 5,
+        "ParityText": 1,
+    }
     try:
         await t.operator.AddSearchAttributes(search_attributes=types)
     except Exception as failed:
         if "exist" not in str(failed):
             raise
-    values = {"ParityKeyword": "k", "ParityInt": 7, "ParityDouble": 1.5, "ParityBool": True, "ParityText": "some text"}
+    values = {
+        "ParityKeyword": "k",
+        "ParityInt": 7,
+        "ParityDouble": 1.5,
+        "ParityBool": True,
+        "ParityText": "some text",
+    }
 
     async def usable():
         try:
@@ -380,7 +460,9 @@ async def start_custom_search_attributes(t: Session):
 @program
 async def start_continues_a_failure(t: Session):
     """The fields that schedules use: last completion result and continued failure."""
-    run = await t.start(last_completion_result=payloads("last"), continued_failure={"message": "before"})
+    run = await t.start(
+        last_completion_result=payloads("last"), continued_failure={"message": "before"}
+    )
     await t.history(run=run)
 
 

@@ -1,6 +1,15 @@
 """Timers: firing, cancelling, races with the running workflow task."""
 
-from ..harness.commands import activity, cancel_timer, command, complete, fail, marker, seconds, timer
+from ..harness.commands import (
+    activity,
+    cancel_timer,
+    command,
+    complete,
+    fail,
+    marker,
+    seconds,
+    timer,
+)
 from ..harness.registry import program
 from ..harness.session import Session
 
@@ -8,7 +17,9 @@ from ..harness.session import Session
 @program
 async def timer_fires(t: Session):
     await t.start()
-    t.value("first task", await t.step(timer("one", 0.2, user_metadata={"summary": {"data": b"why"}})))
+    t.value(
+        "first task", await t.step(timer("one", 0.2, user_metadata={"summary": {"data": b"why"}}))
+    )
     t.value("second task", await t.step(complete("done")))
     await t.history()
     await t.describe()
@@ -18,7 +29,9 @@ async def timer_fires(t: Session):
 async def timers_due_together_fire_in_order(t: Session):
     """All are due while the task that started them is being followed by a running one."""
     await t.start()
-    await t.step(timer("c", 2.2), timer("a", 2), timer("b", 2.1), force_create_new_workflow_task=True)
+    await t.step(
+        timer("c", 2.2), timer("a", 2), timer("b", 2.1), force_create_new_workflow_task=True
+    )
     task = await t.poll()
     await t.signal("wait until they are due")
     watch = t.id("watch")
@@ -49,7 +62,9 @@ async def timer_canceled_after_it_fired_in_the_buffer(t: Session):
     await t.start(watch, task_queue={"name": t.id("tq2")})
     await t.complete(await t.poll(t.id("tq2")), timer("later", 3))
     await t.event("TIMER_FIRED", watch)
-    await t.error("completion", t.complete(task, cancel_timer("t"), complete("closed despite the timer")))
+    await t.error(
+        "completion", t.complete(task, cancel_timer("t"), complete("closed despite the timer"))
+    )
     await t.history()
 
 
@@ -101,7 +116,10 @@ async def timer_shorter_than_a_millisecond(t: Session):
 @program
 async def timer_of_no_time(t: Session):
     """Neither zero nor no duration at all is an error: both fire at once."""
-    for name, made in (("zero", timer("t", 0)), ("none", command("START_TIMER", {"timer_id": "t"}))):
+    for name, made in (
+        ("zero", timer("t", 0)),
+        ("none", command("START_TIMER", {"timer_id": "t"})),
+    ):
         wid, queue = t.id(name), t.id(f"tq-{name}")
         await t.start(wid, task_queue={"name": queue})
         await t.error(name, t.complete(await t.poll(queue), made))

@@ -3,9 +3,8 @@
     read_with_fastavro.py SCHEMA.avsc RECORDS
 
 RECORDS comes from record_sample: pairs of (record, JSON line), each with its size before it. For
-each pair: the header holds the schema's fingerprint as fastavro computes it, the values are those of
-the JSON line, and fastavro writes the same bytes again. Exit 77: fastavro is not installed.
-"""
+each pair: the header holds the schema's fingerprint as fastavro computes it, the values are those
+of the JSON line, and fastavro writes the same bytes again. Exit 77: fastavro is not installed. """
 
 import io
 import json
@@ -78,7 +77,9 @@ class Printer:
             if plain and len(schema["fields"]) > 1 and not item and not isinstance(item, tuple):
                 if not (isinstance(item, float) and math.copysign(1, item) < 0):
                     continue
-            out[field["name"]] = self.value(item, field["type"], field.get("perdure.unsigned", False))
+            out[field["name"]] = self.value(
+                item, field["type"], field.get("perdure.unsigned", False)
+            )
         return out
 
 
@@ -130,7 +131,9 @@ def main():
         fastavro.schemaless_writer(again, schema, value)
         if again.getvalue() != record[10:]:
             sys.exit(f"record {number}: fastavro writes other bytes")
-    print(f"fastavro {fastavro.__version__} read {len(both) // 2} records, fingerprint {fingerprint}")
+    print(
+        f"fastavro {fastavro.__version__} read {len(both) // 2} records, fingerprint {fingerprint}"
+    )
 
 
 main()
