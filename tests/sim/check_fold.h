@@ -1,7 +1,7 @@
 /* check_fold.h -- the state is the fold of the log: the live partition's tables against a store to
  * which nothing but the log's records that count was ever applied. Thread: one. */
-#ifndef TESTS_SIM_CHECK_FOLD_H
-#define TESTS_SIM_CHECK_FOLD_H
+#ifndef PD_TESTS_SIM_CHECK_FOLD_H
+#define PD_TESTS_SIM_CHECK_FOLD_H
 
 #include "tests/sim/sim.h"
 

@@ -5,8 +5,8 @@
  *     names the completion that brought it · the close event is the last
  *
  * Thread: one. Ownership: plain values; tables are freed by _deinit. */
-#ifndef TESTS_SIM_CHECK_HISTORY_H
-#define TESTS_SIM_CHECK_HISTORY_H
+#ifndef PD_TESTS_SIM_CHECK_HISTORY_H
+#define PD_TESTS_SIM_CHECK_HISTORY_H
 
 #include <perdure/v1/record.pb-c.h>
 

@@ -3,8 +3,8 @@
  *
  * What counts in the log counts forever; so whatever the server has acknowledged must be here at
  * that moment. Thread: one. Ownership: owns runs and their events until _free. */
-#ifndef TESTS_SIM_SIM_AUDIT_H
-#define TESTS_SIM_SIM_AUDIT_H
+#ifndef PD_TESTS_SIM_SIM_AUDIT_H
+#define PD_TESTS_SIM_SIM_AUDIT_H
 
 #include <temporal/api/history/v1/message.pb-c.h>
 #include <uthash.h>

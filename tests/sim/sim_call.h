@@ -3,8 +3,8 @@
  *
  * Thread: the front loop. Ownership: a call frees itself after `done` has run; what a reply holds
  * lives until `done` returns. */
-#ifndef TESTS_SIM_SIM_CALL_H
-#define TESTS_SIM_SIM_CALL_H
+#ifndef PD_TESTS_SIM_SIM_CALL_H
+#define PD_TESTS_SIM_SIM_CALL_H
 
 #include "engine/call.h"
 #include "tests/sim/sim.h"

@@ -2,8 +2,8 @@
  * repeat what was lost with the same request ID, as SDKs do.
  *
  * Thread: the front loop. Ownership: clients live as long as the simulation. */
-#ifndef TESTS_SIM_SIM_CLIENT_H
-#define TESTS_SIM_SIM_CLIENT_H
+#ifndef PD_TESTS_SIM_SIM_CLIENT_H
+#define PD_TESTS_SIM_SIM_CLIENT_H
 
 #include "tests/sim/sim_call.h"
 #include "tests/sim/sim_ledger.h"

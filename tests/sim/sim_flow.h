@@ -6,8 +6,8 @@
  * for nothing.
  *
  * Thread: one. Ownership: a plain value. */
-#ifndef TESTS_SIM_SIM_FLOW_H
-#define TESTS_SIM_SIM_FLOW_H
+#ifndef PD_TESTS_SIM_SIM_FLOW_H
+#define PD_TESTS_SIM_SIM_FLOW_H
 
 #include <temporal/api/command/v1/message.pb-c.h>
 

@@ -4,8 +4,8 @@
  * server writes identities into events. So the log tells which operations happened, how often and
  * where, and check_ledger compares that with the answers. Thread: one. Ownership: owns the
  * operations until _free. */
-#ifndef TESTS_SIM_SIM_LEDGER_H
-#define TESTS_SIM_SIM_LEDGER_H
+#ifndef PD_TESTS_SIM_SIM_LEDGER_H
+#define PD_TESTS_SIM_SIM_LEDGER_H
 
 #include "tests/sim/sim_audit.h"
 

@@ -6,8 +6,8 @@
  * thread had been paused.
  *
  * Thread: one. Ownership: mail and timers are borrowed, as always (base/loop.h). */
-#ifndef TESTS_SIM_SIM_LOOP_H
-#define TESTS_SIM_SIM_LOOP_H
+#ifndef PD_TESTS_SIM_SIM_LOOP_H
+#define PD_TESTS_SIM_SIM_LOOP_H
 
 #include "base/loop.h"
 #include "base/random.h"

@@ -4,8 +4,8 @@
  * and it is the log's once the completion was acknowledged.
  *
  * Thread: the front loop. Ownership: workers live as long as the simulation. */
-#ifndef TESTS_SIM_SIM_WORKER_H
-#define TESTS_SIM_SIM_WORKER_H
+#ifndef PD_TESTS_SIM_SIM_WORKER_H
+#define PD_TESTS_SIM_SIM_WORKER_H
 
 #include <uthash.h>
 

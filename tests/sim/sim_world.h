@@ -7,8 +7,8 @@
  * lost to their clients. Sometimes the next life finds an empty disk, or an old one.
  *
  * Thread: one. Ownership: owns everything of the server. */
-#ifndef TESTS_SIM_SIM_WORLD_H
-#define TESTS_SIM_SIM_WORLD_H
+#ifndef PD_TESTS_SIM_SIM_WORLD_H
+#define PD_TESTS_SIM_SIM_WORLD_H
 
 #include "engine/frontend/frontend.h"
 #include "engine/node/node.h"
@@ -19,7 +19,6 @@ struct sim_world {
     sim_t *sim;
     pd_log_memory_t *storage;
     pd_store_shared_t *store_shared;
-    pd_record_codec_t *codec;
     /* Of this life; NULL while down. */
     pd_log_t *log;
     pd_namespaces_t *namespaces;

@@ -47,7 +47,7 @@ class Tree:
             elif (folder + "/").startswith(at + "/") and at:
                 inner = folder[len(at) + 1:]
                 wanted = [rf"\}}/{inner}(?![\w/])", rf"\}}/{last}/\*\.c"] if inner else [
-                    r"DIRS \$\{\w+\}(?![\w/])"]
+                    r"DIRS \$\{\w+\}(?![\w/])", r"CURRENT_SOURCE_DIR\}/\*\.c"]
                 if any(re.search(pattern, text) for pattern in wanted):
                     yield path
 
