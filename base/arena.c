@@ -1,12 +1,20 @@
 #include "base/arena.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/memory.h"
 
-enum { CHUNK_SIZE_MIN = 4096 - 64, CHUNK_SIZE_MAX = 256 * 1024, ALIGNMENT = 16 };
+enum {
+    CHUNK_SIZE_MIN = 4096,
+    CHUNK_SIZE_MAX = 256 * 1024,
+    ALIGNMENT = 16,
+    STOCK_SIZE_MIN = 1024, /* chunks of 1, 2, 4, 8 and 16 KiB are kept for the next arena */
+    STOCK_CLASS_COUNT = 5,
+    STOCK_CLASS_SIZE_MAX = 512 * 1024, /* bytes kept of each */
+};
 
 struct pd_arena_chunk {
     pd_arena_chunk_t *next;
@@ -14,6 +22,97 @@ struct pd_arena_chunk {
     size_t used;
     _Alignas(ALIGNMENT) uint8_t data[];
 };
+
+/* ---- chunks ---- */
+
+/* Arenas come and go with every call, record and command, and malloc takes a slow path for what is
+ * larger than a kilobyte. So each thread keeps a stock of chunks. Sanitizers shall see each
+ * arena's end: with them there is none. */
+typedef struct stock {
+    pd_arena_chunk_t *first;
+    size_t count;
+} stock_t;
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { STOCK_IS_KEPT = false };
+#else
+enum { STOCK_IS_KEPT = true };
+#endif
+
+static _Thread_local stock_t stocks[STOCK_CLASS_COUNT];
+static _Thread_local bool stock_is_watched;
+static pthread_once_t stock_key_once = PTHREAD_ONCE_INIT;
+static pthread_key_t stock_key;
+
+static void free_stocks(void *ptr)
+{
+    stock_t *mine = ptr;
+
+    for (size_t i = 0; i < STOCK_CLASS_COUNT; i++) {
+        while (mine[i].first) {
+            pd_arena_chunk_t *next = mine[i].first->next;
+
+            pd_free(mine[i].first);
+            mine[i].first = next;
+        }
+    }
+    stock_is_watched = false;
+}
+
+static void make_stock_key(void)
+{
+    PD_ASSERT(pthread_key_create(&stock_key, free_stocks) == 0);
+}
+
+/* The stock of chunks of exactly so many bytes, header and all; NULL: none is kept. */
+static stock_t *stock_of(size_t total_size)
+{
+    size_t size = STOCK_SIZE_MIN;
+
+    for (size_t i = 0; STOCK_IS_KEPT && i < STOCK_CLASS_COUNT; i++, size *= 2) {
+        if (size == total_size)
+            return &stocks[i];
+    }
+    return NULL;
+}
+
+static pd_arena_chunk_t *take_chunk(size_t total_size)
+{
+    stock_t *stock = stock_of(total_size);
+    pd_arena_chunk_t *chunk = stock ? stock->first : NULL;
+
+    if (chunk) {
+        stock->first = chunk->next;
+        stock->count--;
+    } else {
+        chunk = pd_alloc(total_size);
+    }
+    chunk->next = NULL;
+    chunk->size = total_size - sizeof(*chunk);
+    chunk->used = 0;
+    return chunk;
+}
+
+static void give_chunk(pd_arena_chunk_t *chunk)
+{
+    size_t total_size = chunk->size + sizeof(*chunk);
+    stock_t *stock = stock_of(total_size);
+
+    if (!stock || stock->count * total_size >= STOCK_CLASS_SIZE_MAX) {
+        pd_free(chunk);
+        return;
+    }
+    if (!stock_is_watched) {
+        PD_ASSERT(pthread_once(&stock_key_once, make_stock_key) == 0);
+        PD_ASSERT(pthread_setspecific(stock_key, stocks) == 0);
+        stock_is_watched = true;
+    }
+    chunk->next = stock->first;
+    stock->first = chunk;
+    stock->count++;
+}
+
+/* ---- arenas ---- */
 
 void pd_arena_init(pd_arena_t *arena)
 {
@@ -31,7 +130,7 @@ static void free_chunks(pd_arena_chunk_t *chunk)
     while (chunk) {
         pd_arena_chunk_t *next = chunk->next;
 
-        pd_free(chunk);
+        give_chunk(chunk);
         chunk = next;
     }
 }
@@ -55,23 +154,29 @@ void pd_arena_reset(pd_arena_t *arena)
 
 static void add_chunk(pd_arena_t *arena, size_t size)
 {
-    size_t first_size = arena->first_size ? arena->first_size : CHUNK_SIZE_MIN;
-    size_t chunk_size = arena->current ? arena->current->size * 2 : first_size;
+    size_t total_size = arena->first_size ? arena->first_size : CHUNK_SIZE_MIN;
     pd_arena_chunk_t *chunk;
 
-    if (chunk_size > CHUNK_SIZE_MAX)
-        chunk_size = CHUNK_SIZE_MAX;
-    if (chunk_size < size)
-        chunk_size = size;
-    chunk = pd_alloc(sizeof(*chunk) + chunk_size);
-    chunk->next = NULL;
-    chunk->size = chunk_size;
-    chunk->used = 0;
+    if (arena->current)
+        total_size = (arena->current->size + sizeof(*chunk)) * 2;
+    if (total_size > CHUNK_SIZE_MAX)
+        total_size = CHUNK_SIZE_MAX;
+    while (total_size < size + sizeof(*chunk) && total_size < CHUNK_SIZE_MAX)
+        total_size *= 2;
+    if (total_size < size + sizeof(*chunk))
+        total_size = size + sizeof(*chunk);
+    chunk = take_chunk(total_size);
     if (arena->current)
         arena->current->next = chunk;
     else
         arena->first = chunk;
     arena->current = chunk;
+}
+
+void pd_arena_reserve(pd_arena_t *arena, size_t size)
+{
+    if (!arena->current || arena->current->size - arena->current->used < size)
+        add_chunk(arena, size);
 }
 
 void *pd_arena_alloc(pd_arena_t *arena, size_t size)

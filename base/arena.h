@@ -18,16 +18,21 @@ typedef struct pd_arena {
     pd_arena_chunk_t *first;
     pd_arena_chunk_t *current;
     size_t used_size;  /* bytes handed out since the last reset, rounded up */
-    size_t first_size; /* of the first chunk; 0: about a page */
+    size_t first_size; /* of the first chunk, header and all; 0: a page */
 } pd_arena_t;
 
 /* No allocation happens before the first use. */
 void pd_arena_init(pd_arena_t *arena);
-/* As _init, for arenas that are many and mostly small: the first chunk has first_size bytes. */
+/* As _init, for arenas that are many and mostly small: the first chunk takes first_size bytes, a
+ * power of two. */
 void pd_arena_init_sized(pd_arena_t *arena, size_t first_size);
 void pd_arena_deinit(pd_arena_t *arena);
 /* Forgets everything handed out; keeps one chunk for reuse. */
 void pd_arena_reset(pd_arena_t *arena);
+
+/* The next `size` bytes will not need another chunk. For an arena that other threads go on filling:
+ * chunks that one thread makes and another drops are of no use to either's stock. */
+void pd_arena_reserve(pd_arena_t *arena, size_t size);
 
 /* 16-byte aligned, uninitialised. Never NULL. */
 void *pd_arena_alloc(pd_arena_t *arena, size_t size);

@@ -11,3 +11,11 @@ pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
 pkg_check_modules(RDKAFKA REQUIRED IMPORTED_TARGET rdkafka)
 find_library(PD_ROCKSDB rocksdb REQUIRED)
+# The allocator of the programs: an eighth of the CPU time of a workflow against glibc's. Sanitizers
+# bring their own; without the package everything works, only slower.
+find_library(PD_JEMALLOC jemalloc)
+if(NOT PD_JEMALLOC OR PD_SANITIZE)
+  set(PD_MALLOC "")
+else()
+  set(PD_MALLOC ${PD_JEMALLOC})
+endif()

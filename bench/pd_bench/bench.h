@@ -45,7 +45,7 @@ typedef struct bench {
     char first_error[256];
     bench_samples_t samples;
     int server_pid; /* 0: not local or not found */
-    double server_cpu_from_s, server_cpu_s;
+    double server_cpu_from_s, server_cpu_s, client_cpu_from_s, client_cpu_s;
     pd_timer_t timer;
     pd_buf_t pack_buf;
 } bench_t;

@@ -59,11 +59,16 @@ static int int_option(const char *text)
 static void parse(int argc, char **argv, bench_options_t *options)
 {
     static const struct option longs[] = {
-        {"address", required_argument, NULL, 'a'},     {"seconds", required_argument, NULL, 's'},
-        {"concurrency", required_argument, NULL, 'c'}, {"connections", required_argument, NULL, 'n'},
-        {"workflows", required_argument, NULL, 'w'},   {"pollers", required_argument, NULL, 'p'},
-        {"data", required_argument, NULL, 'd'},        {"sticky", no_argument, NULL, 'S'},
-        {"eager", no_argument, NULL, 'E'},             {NULL, 0, NULL, 0},
+        {"address", required_argument, NULL, 'a'},
+        {"seconds", required_argument, NULL, 's'},
+        {"concurrency", required_argument, NULL, 'c'},
+        {"connections", required_argument, NULL, 'n'},
+        {"workflows", required_argument, NULL, 'w'},
+        {"pollers", required_argument, NULL, 'p'},
+        {"data", required_argument, NULL, 'd'},
+        {"sticky", no_argument, NULL, 'S'},
+        {"eager", no_argument, NULL, 'E'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 

@@ -55,6 +55,9 @@ const pd_rpc_error_t *pdi_taken(pdi_rpc_t *rpc, bool taken)
                                "service is overloaded, please retry later");
 }
 
+/* What a decision and its events usually take of the call's arena, beside the request. */
+enum { DECISION_SIZE = 4000 };
+
 const pd_rpc_error_t *pdi_submit(pdi_rpc_t *rpc, const pd_command_kind_t *kind,
                                  const char *workflow_id, const char *run_id, const void *request)
 {
@@ -62,6 +65,7 @@ const pd_rpc_error_t *pdi_submit(pdi_rpc_t *rpc, const pd_command_kind_t *kind,
     pd_command_t *command = PD_ARENA_NEW(rpc->arena, pd_command_t);
 
     PD_ASSERT(rpc->ns);
+    pd_arena_reserve(rpc->arena, DECISION_SIZE);
     command->kind = kind;
     command->call = rpc->call;
     command->arena = rpc->arena;
