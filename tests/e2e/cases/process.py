@@ -28,6 +28,12 @@ async def sigterm_under_load(t: Case) -> None:
     assert min(counts) >= 2, counts
 
 
+async def signal_for_ever(handles: list) -> None:
+    """The load; ends when it is cancelled. A server on its way out may refuse."""
+    while True:
+        await asyncio.gather(*(handle.signal("say", "again") for handle in handles), return_exceptions=True)
+
+
 @case(alone=True)
 async def second_server_is_refused(t: Case) -> None:
     """Two servers on one data directory would spoil it; the second says so and goes."""
