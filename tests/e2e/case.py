@@ -1,4 +1,5 @@
-"""What a case gets: a server, a client, workers as processes, the `temporal` command, and names of its own."""
+"""What a case gets: a server, a client, workers as processes, the `temporal` command, and names of
+its own."""
 
 import asyncio
 import json
@@ -36,7 +37,8 @@ CASES: dict[str, Registered] = {}
 
 
 def case(*, alone: bool = False, language: str = "") -> Callable:
-    """Registers a function as a case; with a language it is run with that worker, as `name_language`."""
+    """Registers a function as a case; with a language it is run with that worker, as
+    `name_language`."""
 
     def register(body: Callable) -> Callable:
         name = f"{body.__name__}_{language}" if language else body.__name__
@@ -95,7 +97,10 @@ class Case:
                 await worker.kill()
 
     async def start_worker(self, language: str) -> Worker:
-        command = {"python": [sys.executable, "-m", "tests.e2e.worker"], "go": [str(golang.BINARY)]}[language]
+        command = {
+            "python": [sys.executable, "-m", "tests.e2e.worker"],
+            "go": [str(golang.BINARY)],
+        }[language]
         flag = "--" if language == "python" else "-"
         process = await asyncio.create_subprocess_exec(
             *command, f"{flag}address", self.server.address, f"{flag}queue", self.queue,
@@ -106,7 +111,9 @@ class Case:
 
     # ---- workflows ----
 
-    async def start(self, workflow: str, *arguments: Any, suffix: str = "w", **options: Any) -> WorkflowHandle:
+    async def start(
+        self, workflow: str, *arguments: Any, suffix: str = "w", **options: Any
+    ) -> WorkflowHandle:
         """Starts a workflow by the name of its type on the case's queue."""
         return await self.client.start_workflow(
             workflow, args=list(arguments), id=self.id(suffix), task_queue=self.queue, **options)
@@ -115,7 +122,9 @@ class Case:
         return await asyncio.wait_for(handle.result(), PATIENCE_S)
 
     async def events(self, handle: WorkflowHandle, run_id: str | None = None) -> list:
-        return list((await self.client.get_workflow_handle(handle.id, run_id=run_id).fetch_history()).events)
+        return list(
+            (await self.client.get_workflow_handle(handle.id, run_id=run_id).fetch_history()).events
+        )
 
     async def kinds(self, handle: WorkflowHandle, run_id: str | None = None) -> list[str]:
         """The types of a history's events, without their prefix."""
@@ -131,14 +140,16 @@ class Case:
         return found
 
     async def answers(self, handle: WorkflowHandle, query: str, wanted: Any) -> None:
-        """Awaits that a query gives an answer; `wanted` is the answer, or tells whether one is right."""
+        """Awaits that a query gives an answer; `wanted` is the answer, or tells whether one is
+        right."""
         right = wanted if callable(wanted) else lambda answer: answer == wanted
 
         async def given() -> bool:
             try:
                 return right(await handle.query(query))
             except RPCError as failed:
-                # A run that continues another soon after its start waits a second for its first task.
+                # A run that continues another soon after its start waits a second for its first
+                # task.
                 if failed.status != RPCStatusCode.FAILED_PRECONDITION:
                     raise
                 return False
@@ -149,10 +160,18 @@ class Case:
 
     async def temporal(self, *arguments: str, code: int = 0) -> str:
         """Runs the `temporal` command; returns what it printed, and insists on its exit code."""
-        command = [str(Path(sys.executable).parent / "temporal"), *arguments, "--address", self.server.address]
+        command = [
+            str(Path(sys.executable).parent / "temporal"),
+            *arguments,
+            "--address",
+            self.server.address,
+        ]
         done = await asyncio.to_thread(
-            subprocess.run, command, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
-        assert done.returncode == code, f"{' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+            subprocess.run, command, capture_output=True, text=True, timeout=PATIENCE_S, check=False
+        )
+        assert (
+            done.returncode == code
+        ), f"{' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
         return done.stdout + done.stderr
 
     async def temporal_json(self, *arguments: str) -> Any:

@@ -11,9 +11,12 @@ STOP_SECONDS = 15
 
 @case(alone=True)
 async def sigterm_under_load(t: Case) -> None:
-    """SIGTERM while workflows and long polls are under way: exit code 0 within seconds; nothing is lost."""
+    """SIGTERM while workflows and long polls are under way: exit code 0 within seconds; nothing is
+    lost."""
     async with t.worker(), asyncio.TaskGroup() as group:
-        handles = await asyncio.gather(*(t.start("Waiting", suffix=str(number)) for number in range(50)))
+        handles = await asyncio.gather(
+            *(t.start("Waiting", suffix=str(number)) for number in range(50))
+        )
         busy = group.create_task(signal_for_ever(handles))
         results = [group.create_task(t.result(handle)) for handle in handles]
         await t.answers(handles[0], "count", lambda count: count >= 3)
@@ -31,16 +34,22 @@ async def sigterm_under_load(t: Case) -> None:
 async def signal_for_ever(handles: list) -> None:
     """The load; ends when it is cancelled. A server on its way out may refuse."""
     while True:
-        await asyncio.gather(*(handle.signal("say", "again") for handle in handles), return_exceptions=True)
+        await asyncio.gather(
+            *(handle.signal("say", "again") for handle in handles), return_exceptions=True
+        )
 
 
 @case(alone=True)
 async def second_server_is_refused(t: Case) -> None:
     """Two servers on one data directory would spoil it; the second says so and goes."""
-    second = await asyncio.to_thread(t.server.run, "dev", "--data", str(t.server.data), "--port", "0")
+    second = await asyncio.to_thread(
+        t.server.run, "dev", "--data", str(t.server.data), "--port", "0"
+    )
     assert second.returncode == 1, second
     told = second.stderr.lower()
-    assert str(t.server.data) in told and ("in use" in told or "lock" in told or "another" in told), second.stderr
+    assert str(t.server.data) in told and (
+        "in use" in told or "lock" in told or "another" in told
+    ), second.stderr
     assert (await t.start("Short", 1)).id, "the first one goes on"
 
 
@@ -56,7 +65,8 @@ async def port_in_use(t: Case) -> None:
 
 @case(alone=True)
 async def log_can_be_read(t: Case) -> None:
-    """`log dump` prints JSON, one record per line, beside the running server; `log verify` follows the chains."""
+    """`log dump` prints JSON, one record per line, beside the running server; `log verify` follows
+    the chains."""
     async with t.worker():
         for number in range(5):
             assert await t.result(await t.start("Short", number, suffix=str(number))) == 2 * number
@@ -73,7 +83,8 @@ async def log_can_be_read(t: Case) -> None:
 
 @case(alone=True)
 async def state_is_rebuilt(t: Case) -> None:
-    """Without its state directory the server brings everything back from the log, open workflows too."""
+    """Without its state directory the server brings everything back from the log, open workflows
+    too."""
     async with t.worker():
         done = await t.start("Short", 5, suffix="done")
         assert await t.result(done) == 10

@@ -8,7 +8,17 @@ from ..harness.client import CODES
 from ..harness.registry import case
 from ..harness.runner import Context
 from ..harness.wire import Wire, message, raw_frame
-from .connections import DATA, EMPTY, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS, SYSTEM_INFO, WINDOW_UPDATE
+from .connections import (
+    DATA,
+    EMPTY,
+    HEADERS,
+    PING,
+    PRIORITY,
+    RST_STREAM,
+    SETTINGS,
+    SYSTEM_INFO,
+    WINDOW_UPDATE,
+)
 
 POLL = "/temporal.api.workflowservice.v1.WorkflowService/PollWorkflowTaskQueue"
 HISTORY = "/temporal.api.workflowservice.v1.WorkflowService/GetWorkflowExecutionHistory"
@@ -43,7 +53,8 @@ def half_open_connections(t: Context):
 
 @case
 def rapid_reset(t: Context):
-    """Streams opened and reset at once (CVE-2023-44487): a bounded number, then ENHANCE_YOUR_CALM."""
+    """Streams opened and reset at once (CVE-2023-44487): a bounded number, then
+    ENHANCE_YOUR_CALM."""
     with Wire(t.server.port) as wire:
         block = wire.encoder.encode(wire.headers(POLL, [("grpc-timeout", "60S")]))
         again = wire.encoder.encode(wire.headers(POLL, [("grpc-timeout", "60S")]))
@@ -53,12 +64,17 @@ def rapid_reset(t: Context):
             for _ in range(500):
                 stream = wire.stream_id()
                 frames += raw_frame(HEADERS, 4, stream, block if first else again)
-                frames += raw_frame(DATA, 1, stream, POLL_BODY) + raw_frame(RST_STREAM, 0, stream, b"\0\0\0\x08")
+                frames += raw_frame(DATA, 1, stream, POLL_BODY) + raw_frame(
+                    RST_STREAM, 0, stream, b"\0\0\0\x08"
+                )
                 first = False
             if not wire.send(frames):
                 break
         assert wire.ends(60), "100,000 resets are taken"
-        assert wire.goaway in (None, 11), wire.goaway  # the GOAWAY may be lost with what was still in flight
+        assert wire.goaway in (
+            None,
+            11,
+        ), wire.goaway  # the GOAWAY may be lost with what was still in flight
 
 
 @case
@@ -89,7 +105,8 @@ def control_frame_floods(t: Context):
 
 @case
 def zero_windows(t: Context):
-    """A peer that allows not a byte of answers: its calls wait, others do not; then it lets them come."""
+    """A peer that allows not a byte of answers: its calls wait, others do not; then it lets them
+    come."""
     with Wire(t.server.port, settings={4: 0}) as wire:
         streams = [wire.open(SYSTEM_INFO, EMPTY) for _ in range(2000)]
         t.prober.rounds(2)
@@ -117,7 +134,13 @@ def slow_readers(t: Context):
     with t.other_server(t.release) as server:
         wid = t.id()
         server.client.start(wid, wid, input={"payloads": [{"data": b"x" * 500_000}]})
-        body = b"\x0a\x07default\x12" + bytes((len(wid) + 2,)) + b"\x0a" + bytes((len(wid),)) + wid.encode()
+        body = (
+            b"\x0a\x07default\x12"
+            + bytes((len(wid) + 2,))
+            + b"\x0a"
+            + bytes((len(wid),))
+            + wid.encode()
+        )
         before = server.resident_mib()
         wires = [Wire(server.port) for _ in range(2)]
         for wire in wires:
@@ -155,13 +178,23 @@ def gzip_bombs(t: Context):
     body = gzip.compress(b"\x0a\x07default")
     with Wire(t.server.port) as wire:
         stream = wire.call(SYSTEM_INFO, message(bomb, True), encoding)
-        assert (stream.status, stream.text) == \
-            (8, "grpc: received message after decompression larger than max 4194304"), stream.headers
+        assert (stream.status, stream.text) == (
+            8,
+            "grpc: received message after decompression larger than max 4194304",
+        ), stream.headers
         assert wire.call(SYSTEM_INFO, message(nested, True), encoding).status == 13
         members = wire.call(SYSTEM_INFO, message(gzip.compress(b"") * 20_000, True), encoding)
         assert members.status >= 0, members.headers
-        for bad in (body[:-1], body[:-8] + bytes(8), body[:5], b"", b"\x1f\x8b" + bytes(100), zlib.compress(b"x"), body[3:],
-                    body + b"garbage"):
+        for bad in (
+            body[:-1],
+            body[:-8] + bytes(8),
+            body[:5],
+            b"",
+            b"\x1f\x8b" + bytes(100),
+            zlib.compress(b"x"),
+            body[3:],
+            body + b"garbage",
+        ):
             stream = wire.call(SYSTEM_INFO, message(bad, True), encoding)
             assert stream.status == 13, f"{bad[:20]!r}: {stream.headers}"
         assert wire.works()
@@ -175,10 +208,15 @@ def messages_over_the_limit(t: Context):
     assert answer.code == CODES.OK, answer
     answer = t.client.send(SYSTEM_INFO, bytes(limit + 1))
     assert (answer.code, answer.text) == (
-        CODES.RESOURCE_EXHAUSTED, f"grpc: received message larger than max ({limit + 1} vs. {limit})"), answer
+        CODES.RESOURCE_EXHAUSTED,
+        f"grpc: received message larger than max ({limit + 1} vs. {limit})",
+    ), answer
     with Wire(t.server.port) as wire:
         stream = wire.call(SYSTEM_INFO, b"\0\xff\xff\xff\xff" + b"x", end=False)
-        assert (stream.status, stream.text) == (8, f"grpc: received message larger than max (4294967295 vs. {limit})")
+        assert (stream.status, stream.text) == (
+            8,
+            f"grpc: received message larger than max (4294967295 vs. {limit})",
+        )
         assert wire.works()
 
 

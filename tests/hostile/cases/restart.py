@@ -1,4 +1,5 @@
-"""At the very end: everything that the other cases left behind is read again, rebuilt from the log, and the same."""
+"""At the very end: everything that the other cases left behind is read again, rebuilt from the log,
+and the same."""
 
 import shutil
 from pathlib import Path
@@ -22,7 +23,9 @@ def histories(client: Client, wids: list[str]) -> dict[str, bytes]:
 
     found = {}
     for wid in wids:
-        request = messages.GetWorkflowExecutionHistoryRequest(namespace="default", execution={"workflow_id": wid})
+        request = messages.GetWorkflowExecutionHistoryRequest(
+            namespace="default", execution={"workflow_id": wid}
+        )
         answer = client.send_method(HISTORY, request.SerializeToString(), 60)
         assert answer.code == OK, f"{wid}: {answer}"
         found[wid] = answer.data
@@ -50,5 +53,7 @@ def everything_again(t: Context):
     client.close()
     t.note(f"{len(wids)} workflows")
     for wid in wids:
-        assert len(before[wid]) == len(after[wid]), f"{wid}: {len(before[wid])} and {len(after[wid])} bytes"
+        assert len(before[wid]) == len(
+            after[wid]
+        ), f"{wid}: {len(before[wid])} and {len(after[wid])} bytes"
     t.connect()

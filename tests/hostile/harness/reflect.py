@@ -1,4 +1,5 @@
-"""Messages made from descriptors: hostile values for every field, and where in a request a type may stand."""
+"""Messages made from descriptors: hostile values for every field, and where in a request a type may
+stand."""
 
 import random
 from typing import Any, Iterator
@@ -7,22 +8,89 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 F = FieldDescriptor
 STRINGS = [
-    "", "x", "x" * 1000, "x" * 1001, "ä" * 600, "\x01\x7f\t\n", "💥", "../../etc/passwd", "%s%n%x", "null", "-1", "0",
-    "* * * * *", "@every 1s", "CRON_TZ=Nowhere/None * * * * *", "60 * * * *", "TemporalTimeout:StartToClose",
-    "00000000-0000-0000-0000-000000000000", "/_sys/queue/1", "temporal-sys-per-ns-tq", "json/plain", "a\u202eb",
-    "WorkflowType='x' AND (", "application/json", '{"a": [1, 2, {}]}', "9" * 400,
+    "",
+    "x",
+    "x" * 1000,
+    "x" * 1001,
+    "ä" * 600,
+    "\x01\x7f\t\n",
+    "💥",
+    "../../etc/passwd",
+    "%s%n%x",
+    "null",
+    "-1",
+    "0",
+    "* * * * *",
+    "@every 1s",
+    "CRON_TZ=Nowhere/None * * * * *",
+    "60 * * * *",
+    "TemporalTimeout:StartToClose",
+    "00000000-0000-0000-0000-000000000000",
+    "/_sys/queue/1",
+    "temporal-sys-per-ns-tq",
+    "json/plain",
+    "a\u202eb",
+    "WorkflowType='x' AND (",
+    "application/json",
+    '{"a": [1, 2, {}]}',
+    "9" * 400,
 ]
-INT64 = [0, 1, -1, 2, 5, 1000, 2**31 - 1, 2**31, -2**31, 2**62, 2**63 - 1, -2**63, 253402300799, 253402300800,
-         -62135596800, 315576000000, 315576000001, 9223372036, 9223372037, -9223372036, -9223372037]
+INT64 = [
+    0,
+    1,
+    -1,
+    2,
+    5,
+    1000,
+    2**31 - 1,
+    2**31,
+    -(2**31),
+    2**62,
+    2**63 - 1,
+    -(2**63),
+    253402300799,
+    253402300800,
+    -62135596800,
+    315576000000,
+    315576000001,
+    9223372036,
+    9223372037,
+    -9223372036,
+    -9223372037,
+]
 INT32 = [0, 1, -1, 2, 100, 999_999_999, 1_000_000_000, -999_999_999, 2**31 - 1, -2**31]
-FLOATS = [0.0, 1.0, -1.0, 2.0, 0.5, 1e300, -1e300, 1e-300, float("inf"), float("-inf"), float("nan")]
-DATA = [b"", b"x", b'"text"', b"{}", b"[" * 500, b"\xff\xfe\x00", b"null", b"1e400", b'"2026-13-45T99:00:00Z"', bytes(5000)]
+FLOATS = [
+    0.0,
+    1.0,
+    -1.0,
+    2.0,
+    0.5,
+    1e300,
+    -1e300,
+    1e-300,
+    float("inf"),
+    float("-inf"),
+    float("nan"),
+]
+DATA = [
+    b"",
+    b"x",
+    b'"text"',
+    b"{}",
+    b"[" * 500,
+    b"\xff\xfe\x00",
+    b"null",
+    b"1e400",
+    b'"2026-13-45T99:00:00Z"',
+    bytes(5000),
+]
 DEPTH_MAX = 7
 
 
 class Maker:
-    """Random messages, reproducibly. `known` gives values that exist, by a field's name: most of the time fields
-    of that name get one of them, so that calls come further than the first check."""
+    """Random messages, reproducibly. `known` gives values that exist, by a field's name: most of
+    the time fields of that name get one of them, so that calls come further than the first
+    check."""
 
     def __init__(self, chance: random.Random, known: dict[str, list]):
         self.chance, self.known = chance, known
@@ -53,7 +121,9 @@ class Maker:
     def _count(self) -> int:
         return self.chance.choice((0, 1, 1, 1, 2, 3, 12))
 
-    def _set_message(self, message: Any, field: FieldDescriptor, density: float, depth: int) -> None:
+    def _set_message(
+        self, message: Any, field: FieldDescriptor, density: float, depth: int
+    ) -> None:
         if depth >= DEPTH_MAX:
             return
         if field.is_repeated:
@@ -65,7 +135,10 @@ class Maker:
         self.fill(inner, density * 0.9, depth + 1)
 
     def _set_map(self, target: Any, field: FieldDescriptor, density: float, depth: int) -> None:
-        key, value = field.message_type.fields_by_name["key"], field.message_type.fields_by_name["value"]
+        key, value = (
+            field.message_type.fields_by_name["key"],
+            field.message_type.fields_by_name["value"],
+        )
         for _ in range(self._count()):
             name = self._value(key)
             if not value.message_type:
@@ -80,18 +153,29 @@ class Maker:
         if field.type == F.TYPE_STRING:
             return chance.choice(STRINGS)
         if field.type == F.TYPE_BYTES:
-            return chance.choice(DATA) if chance.random() < 0.8 else chance.randbytes(chance.randint(0, 200))
+            return (
+                chance.choice(DATA)
+                if chance.random() < 0.8
+                else chance.randbytes(chance.randint(0, 200))
+            )
         if field.type == F.TYPE_BOOL:
             return chance.random() < 0.5
         if field.type in (F.TYPE_DOUBLE, F.TYPE_FLOAT):
             return chance.choice(FLOATS)
         if field.type == F.TYPE_ENUM:
-            return chance.choice([value.number for value in field.enum_type.values] * 3 + [99, -1, 2**31 - 1, -2**31])
+            return chance.choice(
+                [value.number for value in field.enum_type.values] * 3
+                + [99, -1, 2**31 - 1, -(2**31)]
+            )
         if field.type in (F.TYPE_INT32, F.TYPE_SINT32, F.TYPE_SFIXED32):
             return chance.choice(INT32)
         if field.type in (F.TYPE_UINT32, F.TYPE_FIXED32):
             return abs(chance.choice(INT32))
-        return chance.choice(INT64) if field.type in (F.TYPE_INT64, F.TYPE_SINT64) else abs(chance.choice(INT64[:10]))
+        return (
+            chance.choice(INT64)
+            if field.type in (F.TYPE_INT64, F.TYPE_SINT64)
+            else abs(chance.choice(INT64[:10]))
+        )
 
 
 def mutate(chance: random.Random, data: bytes) -> bytes:
@@ -113,7 +197,9 @@ def mutate(chance: random.Random, data: bytes) -> bytes:
     return bytes(found)
 
 
-def places(message: Descriptor, type_name: str, depth: int = 4) -> Iterator[tuple[FieldDescriptor, ...]]:
+def places(
+    message: Descriptor, type_name: str, depth: int = 4
+) -> Iterator[tuple[FieldDescriptor, ...]]:
     """The ways from a message to fields of a type, without going round in circles."""
     if depth == 0:
         return

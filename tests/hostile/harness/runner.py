@@ -1,4 +1,5 @@
-"""Runs the cases, one after the other, and asks after each whether the server and its bystander are well."""
+"""Runs the cases, one after the other, and asks after each whether the server and its bystander are
+well."""
 
 import argparse
 import fnmatch
@@ -35,7 +36,9 @@ class Context:
         self.connect()
 
     def connect(self) -> None:
-        self.server.client, self.server.prober = Client(self.server.address), Prober(self.server.address)
+        self.server.client, self.server.prober = Client(self.server.address), Prober(
+            self.server.address
+        )
         self.prober.rounds(1)
 
     def disconnect(self) -> None:
@@ -58,7 +61,9 @@ class Context:
         self.notes.append(text)
 
     @contextmanager
-    def other_server(self, binary: Path | None = None, probed: bool = True, **options) -> Iterator[Server]:
+    def other_server(
+        self, binary: Path | None = None, probed: bool = True, **options
+    ) -> Iterator[Server]:
         """A server of the case's own, with a client and, unless told otherwise, a bystander."""
         server = Server(binary or self.binary, **options)
         try:
@@ -101,10 +106,15 @@ def run_case(context: Context, case: Case) -> str:
         outcome, why = "skipped", str(skipped)
     except (AssertionError, RuntimeError, OSError, grpc.RpcError, ValueError) as failed:
         outcome = "failed"
-        why = f"{failed}\n{traceback.format_exc(limit=-4)}" if not isinstance(failed, AssertionError) else \
-            f"{failed}\n{''.join(traceback.format_tb(failed.__traceback__)[-2:])}"
+        why = (
+            f"{failed}\n{traceback.format_exc(limit=-4)}"
+            if not isinstance(failed, AssertionError)
+            else f"{failed}\n{''.join(traceback.format_tb(failed.__traceback__)[-2:])}"
+        )
     notes = f" ({'; '.join(context.notes)})" if context.notes else ""
-    print(f"{outcome:8}{case.group}.{case.name} {time.monotonic() - began:.1f} s{notes}", flush=True)
+    print(
+        f"{outcome:8}{case.group}.{case.name} {time.monotonic() - began:.1f} s{notes}", flush=True
+    )
     if why:
         print("    " + why.replace("\n", "\n    "), flush=True)
     return outcome
@@ -130,11 +140,23 @@ def choose_binary(option: str | None) -> Path:
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.hostile", description=__doc__)
-    parser.add_argument("--only", action="append", default=[], metavar="PATTERN", help="a group, or cases by pattern")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="PATTERN",
+        help="a group, or cases by pattern",
+    )
     parser.add_argument("--list", action="store_true", help="name the cases")
-    parser.add_argument("--binary", help="the server (default: build/asan/perdure, else build/release/perdure)")
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, help="of everything random (default: %(default)s)")
-    parser.add_argument("--keep", action="store_true", help="leave the shared server's files, and say where")
+    parser.add_argument(
+        "--binary", help="the server (default: build/asan/perdure, else build/release/perdure)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=DEFAULT_SEED, help="of everything random (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--keep", action="store_true", help="leave the shared server's files, and say where"
+    )
     return parser.parse_args()
 
 
@@ -147,7 +169,9 @@ def main() -> int:
         return 0
     binary = choose_binary(options.binary)
     release = ROOT / "build/release/perdure"
-    context = Context(binary, release if release.exists() and not options.binary else binary, options.seed)
+    context = Context(
+        binary, release if release.exists() and not options.binary else binary, options.seed
+    )
     print(f"seed {options.seed}, server {binary}", flush=True)
     began = time.monotonic()
     counts = run(context, cases)

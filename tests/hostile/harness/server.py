@@ -19,7 +19,9 @@ SANITIZERS = {
     "ASAN_OPTIONS": "exitcode=99:detect_leaks=1:allocator_may_return_null=0",
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99",
 }
-DEATHS = re.compile(r"AddressSanitizer|LeakSanitizer|runtime error:|[Aa]ssertion .*failed|PD_ASSERT|terminate called")
+DEATHS = re.compile(
+    r"AddressSanitizer|LeakSanitizer|runtime error:|[Aa]ssertion .*failed|PD_ASSERT|terminate called"
+)
 
 
 class Server:
@@ -47,8 +49,12 @@ class Server:
         before = len(self.output())
         with open(self.output_path, "ab") as output:
             self.process = subprocess.Popen(
-                [str(self.binary), "dev", "--data", self.data, "--port", "0"], stdout=output, stderr=output,
-                env={**os.environ, **SANITIZERS}, preexec_fn=self._limit if self.descriptors else None)
+                [str(self.binary), "dev", "--data", self.data, "--port", "0"],
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **SANITIZERS},
+                preexec_fn=self._limit if self.descriptors else None,
+            )
         end = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < end:
             ready = re.search(r"Perdure is ready: address \S+:(\d+)", self.output()[before:])
@@ -85,7 +91,8 @@ class Server:
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def deaths(self) -> str:
-        """The first lines of what looks like an abort or a sanitizer's report; "" if there is none."""
+        """The first lines of what looks like an abort or a sanitizer's report; "" if there is
+        none."""
         output = self.output()
         found = DEATHS.search(output)
         return output[found.start():found.start() + 3000] if found else ""
@@ -108,8 +115,13 @@ class Server:
             self.process.wait()
 
     def verify_log(self) -> subprocess.CompletedProcess:
-        return subprocess.run([str(self.binary), "log", "verify", "--data", self.data], capture_output=True, text=True,
-                              env={**os.environ, **SANITIZERS}, timeout=120)
+        return subprocess.run(
+            [str(self.binary), "log", "verify", "--data", self.data],
+            capture_output=True,
+            text=True,
+            env={**os.environ, **SANITIZERS},
+            timeout=120,
+        )
 
     def close(self) -> None:
         if self.alive():

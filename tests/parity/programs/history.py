@@ -15,7 +15,9 @@ def get(t: Session, wid: str = "", run: str = "", **fields):
 
 
 def reverse(t: Session, wid: str = "", run: str = "", **fields):
-    return t.wait(t.rpc.GetWorkflowExecutionHistoryReverse(execution=t.execution(wid, run), **fields))
+    return t.wait(
+        t.rpc.GetWorkflowExecutionHistoryReverse(execution=t.execution(wid, run), **fields)
+    )
 
 
 async def long_workflow(t: Session) -> str:
@@ -28,10 +30,10 @@ async def long_workflow(t: Session) -> str:
 
 
 async def pages(t: Session, name: str, read, size: int, **fields) -> None:
-    """Reads page by page, and notes what must agree whatever a page's size means: the reference counts transactions
-    (1 is a completion with all that it did, and the last page may be empty), Perdure events, as the API has it. Either
-    way every event comes once and in order, and a page that has room for everything has no token.
-    """
+    """Reads page by page, and notes what must agree whatever a page's size means: the reference
+    counts transactions (1 is a completion with all that it did, and the last page may be empty),
+    Perdure events, as the API has it. Either way every event comes once and in order, and a page
+    that has room for everything has no token. """
     token, ids, count = b"", [], 0
     while True:
         page = await read(t, maximum_page_size=size, next_page_token=token, **fields)
@@ -58,7 +60,9 @@ async def history_pages_of_an_open_workflow(t: Session):
     await pages(t, "not waiting", get, 1)
     token, ids, tokens = b"", [], set()
     while not ids or ids[-1] < 3:
-        page = await get(t, maximum_page_size=1, wait_new_event=True, next_page_token=token, _timeout=30)
+        page = await get(
+            t, maximum_page_size=1, wait_new_event=True, next_page_token=token, _timeout=30
+        )
         ids += [event.event_id for event in page.history.events]
         token = page.next_page_token
         tokens.add(bool(token))
@@ -89,10 +93,14 @@ async def history_awaits_new_events(t: Session):
     await t.start()
     first = await get(t, wait_new_event=True)
     t.value("first", first)
-    waiting = asyncio.create_task(get(t, wait_new_event=True, next_page_token=first.next_page_token))
+    waiting = asyncio.create_task(
+        get(t, wait_new_event=True, next_page_token=first.next_page_token)
+    )
     await t.signal("new")
     t.value("second", second := await waiting)
-    waiting = asyncio.create_task(get(t, wait_new_event=True, next_page_token=second.next_page_token))
+    waiting = asyncio.create_task(
+        get(t, wait_new_event=True, next_page_token=second.next_page_token)
+    )
     await t.step(complete())
     token, ids = b"", []
     page = await waiting
@@ -124,7 +132,12 @@ async def history_close_event(t: Session):
     await t.step(complete("r"))
     page = await waiting
     while not page.history.events:
-        page = await get(t, history_event_filter_type=CLOSE, wait_new_event=True, next_page_token=page.next_page_token)
+        page = await get(
+            t,
+            history_event_filter_type=CLOSE,
+            wait_new_event=True,
+            next_page_token=page.next_page_token,
+        )
     t.value("waited", page)
     t.value("closed, waiting", await get(t, history_event_filter_type=CLOSE, wait_new_event=True))
     t.value("closed, not waiting", await get(t, run=run, history_event_filter_type=CLOSE))
@@ -132,12 +145,16 @@ async def history_close_event(t: Session):
 
 @program
 async def history_close_event_of_chains(t: Session):
-    """Clients that do not follow runs by themselves get retry and cron closes as continue-as-new."""
+    """Clients that do not follow runs by themselves get retry and cron closes as
+    continue-as-new."""
     first = await t.start(retry_policy={"initial_interval": seconds(1)})
     await t.step(fail("x"))
     t.value("failed, old client", await get(t, run=first, history_event_filter_type=CLOSE))
     metadata = (("supported-features", "follows-next-run-id"),)
-    t.value("failed, new client", await get(t, run=first, history_event_filter_type=CLOSE, _metadata=metadata))
+    t.value(
+        "failed, new client",
+        await get(t, run=first, history_event_filter_type=CLOSE, _metadata=metadata),
+    )
     t.value("failed, all events", (await get(t, run=first)).history.events[-1])
     wid, queue = t.id("can"), t.id("tq-can")
     run = await t.start(wid, task_queue={"name": queue})
@@ -148,7 +165,10 @@ async def history_close_event_of_chains(t: Session):
     run = await t.start(cron, task_queue={"name": t.id("tq-cron")}, cron_schedule="@every 1s")
     await t.complete(await t.poll(t.id("tq-cron")), complete("cron result"))
     t.value("cron, old client", await get(t, cron, run, history_event_filter_type=CLOSE))
-    t.value("cron, new client", await get(t, cron, run, history_event_filter_type=CLOSE, _metadata=metadata))
+    t.value(
+        "cron, new client",
+        await get(t, cron, run, history_event_filter_type=CLOSE, _metadata=metadata),
+    )
 
 
 @program
@@ -188,7 +208,10 @@ async def history_of_earlier_runs(t: Session):
     first = await t.start()
     await t.step(continue_as_new(t.tq))
     second = await t.poll()
-    masked = ("history.events.0.*.first_workflow_task_backoff", "history.events.*.*.backoff_start_interval")
+    masked = (
+        "history.events.0.*.first_workflow_task_backoff",
+        "history.events.*.*.backoff_start_interval",
+    )
     t.value("first", await get(t, run=first), mask=masked)
     t.value("current", await get(t), mask=masked)
     t.value("second", await get(t, run=second.workflow_execution.run_id), mask=masked)
@@ -206,7 +229,10 @@ async def describe_targets(t: Session):
     }.items():
         await t.error(name, t.rpc.DescribeWorkflowExecution(execution=execution))
     await t.error("no execution", t.rpc.DescribeWorkflowExecution())
-    await t.error("unknown namespace", t.rpc.DescribeWorkflowExecution(namespace="nowhere", execution=t.execution()))
+    await t.error(
+        "unknown namespace",
+        t.rpc.DescribeWorkflowExecution(namespace="nowhere", execution=t.execution()),
+    )
 
 
 @program

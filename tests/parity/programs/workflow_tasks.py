@@ -1,4 +1,5 @@
-"""Workflow tasks: sticky queues, attempts, transient tasks, buffered events, failures, forced new tasks."""
+"""Workflow tasks: sticky queues, attempts, transient tasks, buffered events, failures, forced new
+tasks."""
 
 import asyncio
 
@@ -17,7 +18,12 @@ async def task_completed_metadata_is_kept(t: Session):
         task,
         identity="another identity",
         binary_checksum="checksum",
-        sdk_metadata={"core_used_flags": [1, 2], "lang_used_flags": [3], "sdk_name": "parity", "sdk_version": "1.0"},
+        sdk_metadata={
+            "core_used_flags": [1, 2],
+            "lang_used_flags": [3],
+            "sdk_name": "parity",
+            "sdk_version": "1.0",
+        },
         metering_metadata={"nonfirst_local_activity_execution_attempts": 2},
         worker_version_stamp={"build_id": "build-1"},
     )
@@ -31,7 +37,9 @@ async def task_completed_with_build_ids(t: Session):
     await t.start()
     for build in ("build-1", "build-2", "build-1"):
         task = await t.poll()
-        await t.complete(task, worker_version_stamp={"build_id": build}, force_create_new_workflow_task=True)
+        await t.complete(
+            task, worker_version_stamp={"build_id": build}, force_create_new_workflow_task=True
+        )
     await t.history()
     await t.describe()
 
@@ -126,7 +134,8 @@ async def task_times_out_and_becomes_transient(t: Session):
 
 @program
 async def transient_task_hidden_from_cli(t: Session):
-    """History readers that call themselves temporal-cli or temporal-ui do not see transient events."""
+    """History readers that call themselves temporal-cli or temporal-ui do not see transient
+    events."""
     await t.start()
     await t.fail_task(await t.poll())
     await t.poll()
@@ -140,13 +149,23 @@ async def transient_task_hidden_from_cli(t: Session):
 @program
 async def task_fails_with_each_cause(t: Session):
     """RespondWorkflowTaskFailed stores the worker's cause, failure and message."""
-    causes = ("UNSPECIFIED", "WORKFLOW_WORKER_UNHANDLED_FAILURE", "NON_DETERMINISTIC_ERROR", "UNHANDLED_COMMAND",
-              "RESET_STICKY_TASK_QUEUE", "BAD_BINARY", "FORCE_CLOSE_COMMAND", "PAYLOADS_TOO_LARGE")
+    causes = (
+        "UNSPECIFIED",
+        "WORKFLOW_WORKER_UNHANDLED_FAILURE",
+        "NON_DETERMINISTIC_ERROR",
+        "UNHANDLED_COMMAND",
+        "RESET_STICKY_TASK_QUEUE",
+        "BAD_BINARY",
+        "FORCE_CLOSE_COMMAND",
+        "PAYLOADS_TOO_LARGE",
+    )
     for cause in causes:
         wid, queue = t.id(cause), t.id(f"tq-{cause}")
         await t.start(wid, task_queue={"name": queue})
         task = await t.poll(queue)
-        await t.error(cause, t.fail_task(task, cause, failure=failure("nope", "T"), binary_checksum="c"))
+        await t.error(
+            cause, t.fail_task(task, cause, failure=failure("nope", "T"), binary_checksum="c")
+        )
         await t.history(f"{cause}: history", wid)
 
 
@@ -162,12 +181,15 @@ async def task_fails_because_message_is_too_large(t: Session):
 
 @program
 async def task_fails_again_and_again(t: Session):
-    """Only the first failure is written; the completing attempt writes its own scheduled and started events."""
+    """Only the first failure is written; the completing attempt writes its own scheduled and
+    started events."""
     await t.start()
     for attempt in range(1, 5):
         task = await t.poll()
         # From the fourth attempt on the timeout grows by a random amount.
-        random = ("history.events.*.workflow_task_scheduled_event_attributes.start_to_close_timeout",)
+        random = (
+            "history.events.*.workflow_task_scheduled_event_attributes.start_to_close_timeout",
+        )
         t.value(f"attempt {attempt}", task, mask=random if attempt >= 4 else ())
         await t.fail_task(task)
     random = ("4.workflow_task_scheduled_event_attributes.start_to_close_timeout",)
@@ -221,7 +243,12 @@ async def stale_and_forged_tokens(t: Session):
     await t.error("stale while the next is started", t.complete(task))
     await t.terminate()
     await t.error("complete after close", t.complete(task))
-    for name, token in (("empty", b""), ("garbage", b"garbage"), ("zeros", bytes(40)), ("long", b"\xff" * 5000)):
+    for name, token in (
+        ("empty", b""),
+        ("garbage", b"garbage"),
+        ("zeros", bytes(40)),
+        ("long", b"\xff" * 5000),
+    ):
         await t.error(f"complete {name}", t.rpc.RespondWorkflowTaskCompleted(task_token=token))
         await t.error(f"fail {name}", t.rpc.RespondWorkflowTaskFailed(task_token=token))
     await t.history()
@@ -325,8 +352,14 @@ async def too_many_buffered_events(t: Session):
 
 @program
 async def unhandled_command_for_each_close(t: Session):
-    """A close command with buffered events fails the task; the events are flushed; the next attempt may close."""
-    closes = {"complete": complete(), "fail": fail(), "cancel": cancel(), "continue": continue_as_new(t.tq)}
+    """A close command with buffered events fails the task; the events are flushed; the next attempt
+    may close."""
+    closes = {
+        "complete": complete(),
+        "fail": fail(),
+        "cancel": cancel(),
+        "continue": continue_as_new(t.tq),
+    }
     for name, close in closes.items():
         wid, queue = t.id(name), t.id(f"tq-{name}")
         await t.start(wid, task_queue={"name": queue})
@@ -341,7 +374,8 @@ async def unhandled_command_for_each_close(t: Session):
 
 @program
 async def unhandled_command_closes_the_door(t: Session):
-    """After an UNHANDLED_COMMAND signals are refused while the next task runs; a cancel request is not."""
+    """After an UNHANDLED_COMMAND signals are refused while the next task runs; a cancel request is
+    not."""
     await t.start()
     task = await t.poll()
     await t.signal("buffered")
@@ -358,7 +392,9 @@ async def unhandled_command_closes_the_door(t: Session):
 async def commands_after_close_are_refused(t: Session):
     await t.start()
     task = await t.poll()
-    await t.error("completion", t.complete(task, complete("first"), marker("late"), fail(), timer("t", 1)))
+    await t.error(
+        "completion", t.complete(task, complete("first"), marker("late"), fail(), timer("t", 1))
+    )
     await t.history()
 
 
@@ -367,7 +403,9 @@ async def force_new_task(t: Session):
     await t.start()
     t.value("forced", await t.complete(await t.poll(), force_create_new_workflow_task=True))
     t.value("second", task := await t.poll())
-    forced = await t.complete(task, force_create_new_workflow_task=True, return_new_workflow_task=True)
+    forced = await t.complete(
+        task, force_create_new_workflow_task=True, return_new_workflow_task=True
+    )
     t.value("forced and returned", forced)
     returned = await t.complete(forced.workflow_task, return_new_workflow_task=True)
     t.value("nothing to return", returned)
@@ -376,9 +414,14 @@ async def force_new_task(t: Session):
 
 @program
 async def force_new_task_with_marker_and_sticky(t: Session):
-    """What an SDK does while a local activity runs on: heartbeats by forced tasks on the sticky queue."""
+    """What an SDK does while a local activity runs on: heartbeats by forced tasks on the sticky
+    queue."""
     await t.start()
-    options = {"force_create_new_workflow_task": True, "return_new_workflow_task": True, "stick": True}
+    options = {
+        "force_create_new_workflow_task": True,
+        "return_new_workflow_task": True,
+        "stick": True,
+    }
     first = await t.complete(await t.poll(), **options)
     t.value("first heartbeat", first)
     second = await t.complete(first.workflow_task, marker("LocalActivity"), **options)
@@ -410,7 +453,8 @@ async def unknown_command_type(t: Session):
 
 @program
 async def long_history_is_paged_to_the_worker(t: Session):
-    """The first page of a task holds a part (256 transactions or events); the rest is read with its token."""
+    """The first page of a task holds a part (256 transactions or events); the rest is read with its
+    token."""
     await t.start()
     await t.step(*(marker(f"m{number}") for number in range(20)))
     for number in range(300):
@@ -419,7 +463,9 @@ async def long_history_is_paged_to_the_worker(t: Session):
     token, events, count = task.next_page_token, list(task.history.events), 1
     t.value("first page", bool(token))
     while token:
-        page = await t.rpc.GetWorkflowExecutionHistory(execution=t.execution(), next_page_token=token)
+        page = await t.rpc.GetWorkflowExecutionHistory(
+            execution=t.execution(), next_page_token=token
+        )
         events += page.history.events
         count += 1
         token = page.next_page_token
@@ -454,15 +500,23 @@ async def poll_with_nothing_to_do(t: Session):
 async def sticky_poll_ends_at_shutdown(t: Session):
     """ShutdownWorker releases the poll of the worker's sticky queue at once."""
     key = "worker-instance"
-    poll = t.rpc.PollWorkflowTaskQueue(task_queue=t.sticky_queue(), worker_instance_key=key, _timeout=30)
+    poll = t.rpc.PollWorkflowTaskQueue(
+        task_queue=t.sticky_queue(), worker_instance_key=key, _timeout=30
+    )
     poll = asyncio.ensure_future(t.wait(poll))
 
     async def polling():
-        return (await t.rpc.DescribeTaskQueue(task_queue=t.sticky_queue(), task_queue_type=1)).pollers
+        return (
+            await t.rpc.DescribeTaskQueue(task_queue=t.sticky_queue(), task_queue_type=1)
+        ).pollers
 
     await t.until(polling, "the poll")
     shutdown = await t.rpc.ShutdownWorker(
-        worker_instance_key=key, task_queue=t.tq, task_queue_types=[1, 2], sticky_task_queue=t.sticky, reason="over"
+        worker_instance_key=key,
+        task_queue=t.tq,
+        task_queue_types=[1, 2],
+        sticky_task_queue=t.sticky,
+        reason="over",
     )
     t.value("shutdown", shutdown)
     t.value("poll", await asyncio.wait_for(poll, 10))
