@@ -150,8 +150,10 @@ pd_history_event_t *pd_draft_outside_event(pd_draft_t *draft,
     Perdure__V1__Event *wrapped;
     pd_history_event_t *event;
 
-    if (!draft->task.started)
+    if (!draft->task.started) {
+        draft->outside_event_count++;
         return pd_draft_event(draft, type);
+    }
     PD_ASSERT(draft->running);
     event = new_history_event(draft, type);
     pd_event_type_attach(event, draft->decision->arena);

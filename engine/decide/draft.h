@@ -45,6 +45,9 @@ struct pd_draft {
     bool cancel_requested;
     int64_t signal_count;
     int64_t history_size_bytes; /* at the beginning of the decision */
+    /* Written by pd_draft_outside_event: like the reference, the limit on events counts them only
+     * from the next transition on. */
+    int64_t outside_event_count;
     /* For a new run: what the row cannot tell yet (set by new_run.c). */
     const char *new_task_queue;
     int64_t new_workflow_task_timeout_ns;

@@ -9,7 +9,7 @@ static const char *excess_of(const pd_draft_t *draft)
         return NULL;
     if (draft->history_size_bytes > PD_HISTORY_SIZE_MAX)
         return "Workflow history size exceeds limit.";
-    if (draft->next_event_id - 1 > PD_HISTORY_EVENT_COUNT_MAX)
+    if (draft->next_event_id - 1 - draft->outside_event_count > PD_HISTORY_EVENT_COUNT_MAX)
         return "Workflow history count exceeds limit.";
     return NULL;
 }
