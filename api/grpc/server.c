@@ -150,6 +150,14 @@ static bool conn_is_done(void *ctx)
     return pd_grpc_session_is_done(conn->session);
 }
 
+/* A peer that was cut off does not get to keep its unread answers by not reading on. */
+static bool conn_is_cut_off(void *ctx)
+{
+    connection_t *conn = ctx;
+
+    return pd_grpc_session_is_broken(conn->session);
+}
+
 /* While a peer reads nothing, its requests wait in the socket rather than their answers here. */
 static bool conn_is_full(void *ctx)
 {
@@ -197,6 +205,7 @@ static const pd_grpc_transport_ops_t transport_ops = {
     .produce = conn_produce,
     .is_done = conn_is_done,
     .is_full = conn_is_full,
+    .is_cut_off = conn_is_cut_off,
     .closed = conn_closed,
 };
 

@@ -302,6 +302,11 @@ bool pd_grpc_session_is_done(const pd_grpc_session_t *self)
     return self->broken || !nghttp2_session_want_read(self->http2);
 }
 
+bool pd_grpc_session_is_broken(const pd_grpc_session_t *self)
+{
+    return self->broken;
+}
+
 void pd_grpc_session_tick(pd_grpc_session_t *self, int64_t now_ns)
 {
     pd_timer_t *first;

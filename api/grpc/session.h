@@ -79,6 +79,8 @@ pd_status_t pd_grpc_session_send(pd_grpc_session_t *self, pd_grpc_output_t *outp
                                  size_t size) PD_MUST_USE;
 /* Nothing will be read or written any more: close. */
 bool pd_grpc_session_is_done(const pd_grpc_session_t *self);
+/* The peer broke the rules: what it still gets is a favour, not to be waited for. */
+bool pd_grpc_session_is_broken(const pd_grpc_session_t *self);
 
 /* Ends calls whose deadline has come. */
 void pd_grpc_session_tick(pd_grpc_session_t *self, int64_t now_ns);

@@ -279,6 +279,11 @@ static void flush(pd_grpc_transport_t *self)
         finish(self);
         return;
     }
+    if (result == WRITE_BLOCKED && self->ops->is_cut_off && self->ops->is_cut_off(self->ctx)) {
+        self->close_reason = self->close_reason ? self->close_reason : "cut off";
+        finish(self);
+        return;
+    }
     if (result == WRITE_BLOCKED) {
         PD_ASSERT(event_add(self->write_event, NULL) == 0);
         set_reading(self, !self->ops->is_full(self->ctx));

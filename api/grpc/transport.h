@@ -26,6 +26,8 @@ typedef struct pd_grpc_transport_ops {
     bool (*is_done)(void *ctx);
     /* While the peer does not read: is so much waiting that we stop reading, too? */
     bool (*is_full)(void *ctx);
+    /* May be NULL. While the peer does not read: is there no use in waiting for it? */
+    bool (*is_cut_off)(void *ctx);
     /* The end, once, at the end of a turn; the fd is closed already. The owner may free the
      * transport. */
     void (*closed)(void *ctx, const char *reason);
