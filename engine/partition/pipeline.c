@@ -1,9 +1,13 @@
 /* The one order of things: decide, append, apply in memory, and what happens at acknowledgement. */
 #include <perdure/v1/record.pb-c.h>
 
+#include "api/pb/validate.h"
 #include "base/diag.h"
 #include "engine/decide/history_limit.h"
 #include "engine/partition/partition_private.h"
+
+/* What came in once can be written again, inside of what the engine wraps it into. */
+_Static_assert(PD_RECORD_DEPTH_MAX >= PD_PB_DEPTH_MAX + 32, "records are too shallow for requests");
 
 enum { FREE_PENDING_COUNT_MAX = 1024, PENDING_COUNT_MAX = 20000 };
 

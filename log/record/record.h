@@ -23,9 +23,9 @@ typedef struct pd_record_codec pd_record_codec_t;
 enum {
     PD_RECORD_HEADER_SIZE = 10, /* C3 01 and the fingerprint */
     PD_RECORD_HASH_SIZE = 32,   /* SHA-256 */
-    /* Messages within messages. Protobuf's own limit in most languages: what a client could send
-     * can be written, and what was written can be read by a stack of bounded depth. */
-    PD_RECORD_DEPTH_MAX = 100,
+    /* Messages within messages: what the frontend lets in (PD_PB_DEPTH_MAX), wherever the engine
+     * puts it later. Else a failure that was kept could make every later record too deep. */
+    PD_RECORD_DEPTH_MAX = 256,
 };
 
 /* Aborts when the mapping does not cover a reachable type: a mistake in a .proto, not of input. */
