@@ -222,8 +222,8 @@ def two_servers_on_one_directory(t: Context):
 def few_descriptors(t: Context):
     """It serves whom it has taken, spins not, and takes more when others leave."""
     with t.other_server(t.release, probed=False, descriptors=160) as server:
-        peers = [Wire(server.port) for _ in range(300)]
         server.client.GetSystemInfo()
+        peers = [Wire(server.port) for _ in range(300)]
         began, cpu_s = time.monotonic(), server.cpu_s()
         while time.monotonic() - began < 2:  # how busy is it while it cannot accept?
             server.client.GetSystemInfo()
