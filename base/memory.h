@@ -6,10 +6,10 @@
 
 #include <stddef.h>
 
-void *pd_alloc(size_t size);                 /* uninitialised; size 0 gives a valid pointer */
-void *pd_calloc(size_t count, size_t size);  /* zeroed */
+void *pd_alloc(size_t size);                /* uninitialised; size 0 gives a valid pointer */
+void *pd_calloc(size_t count, size_t size); /* zeroed */
 void *pd_realloc(void *ptr, size_t size);
-char *pd_strdup(const char *text);           /* NULL stays NULL */
+char *pd_strdup(const char *text); /* NULL stays NULL */
 void *pd_memdup(const void *data, size_t size);
 void pd_free(void *ptr);
 

@@ -22,10 +22,10 @@ struct pd_call {
     pd_arena_t *arena;
     const char *method; /* e.g. "StartWorkflowExecution" */
     ProtobufCMessage *request;
-    int64_t deadline_ns; /* wall clock; INT64_MAX: none */
-    const char *client_name; /* header client-name, "" when absent */
+    int64_t deadline_ns;      /* wall clock; INT64_MAX: none */
+    const char *client_name;  /* header client-name, "" when absent */
     bool follows_next_run_id; /* header supported-features says so */
-    _Atomic(bool) canceled;  /* the client is gone; an answer is harmless */
+    _Atomic(bool) canceled;   /* the client is gone; an answer is harmless */
 
     /* The answer: `error`, or `data` (pd_alloc'ed, taken by whoever finishes). */
     const pd_rpc_error_t *error;

@@ -75,8 +75,8 @@ void pd_namespaces_publish(pd_namespaces_t *namespaces, const Perdure__V1__Names
         ns->retention_ns = copy->retention_ns;
         if (namespaces->count == namespaces->capacity) {
             namespaces->capacity = namespaces->capacity ? namespaces->capacity * 2 : 8;
-            namespaces->items = pd_realloc(namespaces->items,
-                                           namespaces->capacity * sizeof(namespaces->items[0]));
+            namespaces->items =
+                pd_realloc(namespaces->items, namespaces->capacity * sizeof(namespaces->items[0]));
         }
         namespaces->items[namespaces->count++] = ns;
     }

@@ -40,8 +40,7 @@ pd_rpc_error_t *pd_rpc_error_detail(pd_arena_t *arena, pd_rpc_code_t code, const
                                     const char *format, ...) PD_PRINTF(4, 5);
 
 /* The ones used everywhere: code, text and detail in one. */
-pd_rpc_error_t *pd_rpc_invalid_argument(pd_arena_t *arena, const char *format, ...)
-    PD_PRINTF(2, 3);
+pd_rpc_error_t *pd_rpc_invalid_argument(pd_arena_t *arena, const char *format, ...) PD_PRINTF(2, 3);
 /* NOT_FOUND with NotFoundFailure. */
 pd_rpc_error_t *pd_rpc_not_found(pd_arena_t *arena, const char *format, ...) PD_PRINTF(2, 3);
 /* RESOURCE_EXHAUSTED with ResourceExhaustedFailure{cause: BUSY_WORKFLOW, scope: NAMESPACE}. */

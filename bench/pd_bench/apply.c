@@ -50,9 +50,9 @@ static void on_read(pd_log_read_t *read)
                 pd_realloc(loader->records, loader->capacity * sizeof(loader->records[0]));
         }
         loader->records[loader->count].offset = read->records[i].offset;
-        loader->records[loader->count++].value = pd_bytes(
-            pd_memdup(read->records[i].value.data, read->records[i].value.size),
-            read->records[i].value.size);
+        loader->records[loader->count++].value =
+            pd_bytes(pd_memdup(read->records[i].value.data, read->records[i].value.size),
+                     read->records[i].value.size);
         loader->byte_count += read->records[i].value.size;
     }
     if (read->next_offset < read->end_offset) {
@@ -104,9 +104,8 @@ static void load_partition(const char *data_path, uint32_t partition, loader_t *
 
 static void flush(pd_store_t *store, const pd_chain_t *chain)
 {
-    pd_store_position_t position = {.applied_offset = chain->offset,
-                                    .epoch = chain->epoch,
-                                    .commands_through = -1};
+    pd_store_position_t position = {
+        .applied_offset = chain->offset, .epoch = chain->epoch, .commands_through = -1};
     pd_error_t error;
 
     memcpy(position.running_hash, chain->hash, sizeof(position.running_hash));
@@ -166,9 +165,8 @@ int bench_apply(const bench_options_t *options)
     PD_ASSERT(mkdtemp(path));
     PD_ASSERT(pd_store_shared_new(&shared_options, &shared, &error) == PD_OK);
     for (uint32_t partition = 0; partition < 4; partition++) {
-        pd_store_options_t store_options = {.shared = shared,
-                                            .partition = partition,
-                                            .cache_size_max = 64u << 20};
+        pd_store_options_t store_options = {
+            .shared = shared, .partition = partition, .cache_size_max = 64u << 20};
         char store_path[128];
         loader_t loader;
         pd_store_t *store;

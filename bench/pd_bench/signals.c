@@ -45,8 +45,8 @@ static void next(caller_t *caller)
     char workflow_id[96], request_id[PD_UUID_SIZE];
 
     format_id(caller->bench, caller->at, workflow_id, sizeof(workflow_id));
-    caller->at = (caller->at + caller->bench->options.concurrency) %
-                 caller->bench->options.workflows;
+    caller->at =
+        (caller->at + caller->bench->options.concurrency) % caller->bench->options.workflows;
     bench_uuid(caller->bench, request_id);
     execution.workflow_id = workflow_id;
     request.namespace_ = (char *)"default";

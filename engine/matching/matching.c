@@ -285,8 +285,8 @@ static void take_poll(pd_matching_t *matching, pd_poll_t *poll, bool at_front)
 void pd_matching_poll(pd_matching_t *matching, pd_poll_t *poll)
 {
     PD_ASSERT_LOOP(matching->loop);
-    note_poller(queue_find(matching, poll->ns, poll->kind, poll->task_queue, true),
-                poll->identity, pd_loop_now_ns(matching->loop));
+    note_poller(queue_find(matching, poll->ns, poll->kind, poll->task_queue, true), poll->identity,
+                pd_loop_now_ns(matching->loop));
     take_poll(matching, poll, false);
 }
 
@@ -299,8 +299,8 @@ void pd_matching_poll_returned(pd_matching_t *matching, pd_poll_t *poll)
 /* A sticky queue counts as served while somebody waits there or has polled it lately. */
 static bool is_served(const pd_task_queue_t *queue, int64_t now_ns)
 {
-    return !queue->shut_down && (!TAILQ_EMPTY(&queue->polls) ||
-                                 now_ns - queue->last_poll_ns < STICKY_UNAVAILABLE_NS);
+    return !queue->shut_down &&
+           (!TAILQ_EMPTY(&queue->polls) || now_ns - queue->last_poll_ns < STICKY_UNAVAILABLE_NS);
 }
 
 void pd_matching_offer(pd_matching_t *matching, const pd_offer_t *offer)
@@ -385,8 +385,7 @@ void pd_matching_shutdown_worker(pd_matching_t *matching, const pd_namespace_t *
 
     PD_ASSERT_LOOP(matching->loop);
     if (!pd_pb_empty(worker_instance_key)) {
-        HASH_ITER(hh, matching->queues, queue, next)
-        {
+        HASH_ITER (hh, matching->queues, queue, next) {
             if (queue->ns == ns)
                 answer_polls_of(queue, worker_instance_key);
         }
@@ -439,8 +438,7 @@ static void on_sweep(pd_timer_t *timer)
     int64_t now_ns = pd_loop_now_ns(matching->loop);
     pd_task_queue_t *queue, *next;
 
-    HASH_ITER(hh, matching->queues, queue, next)
-    {
+    HASH_ITER (hh, matching->queues, queue, next) {
         if (TAILQ_EMPTY(&queue->polls) && TAILQ_EMPTY(&queue->tasks) &&
             now_ns - queue->last_poll_ns > POLLER_HISTORY_NS)
             queue_free(queue);
@@ -468,7 +466,7 @@ void pd_matching_stop(pd_matching_t *matching)
 
     matching->stopped = true;
     pd_loop_timer_stop(matching->loop, &matching->sweep_timer);
-    HASH_ITER(hh, matching->queues, queue, next)
+    HASH_ITER (hh, matching->queues, queue, next)
         answer_polls_of(queue, NULL);
 }
 
@@ -476,8 +474,7 @@ void pd_matching_forget_partition(pd_matching_t *matching, const pd_partition_t 
 {
     pd_task_queue_t *queue, *next_queue;
 
-    HASH_ITER(hh, matching->queues, queue, next_queue)
-    {
+    HASH_ITER (hh, matching->queues, queue, next_queue) {
         pdi_task_t *task, *next;
 
         for (task = TAILQ_FIRST(&queue->tasks); task; task = next) {
@@ -497,7 +494,7 @@ void pd_matching_free(pd_matching_t *matching)
 
     if (!matching)
         return;
-    HASH_ITER(hh, matching->queues, queue, next)
+    HASH_ITER (hh, matching->queues, queue, next)
         queue_free(queue);
     pd_free(matching);
 }

@@ -66,8 +66,8 @@ static void on_namespaces_timer(pd_timer_t *timer)
         become_owner(partition);
 }
 
-/* Partition 0 tells the namespaces, and may not have come so far: tasks and deadlines of a namespace
- * that nobody knows yet cannot be offered. True: wait for it. */
+/* Partition 0 tells the namespaces, and may not have come so far: tasks and deadlines of a
+ * namespace that nobody knows yet cannot be offered. True: wait for it. */
 static bool wait_for_namespaces(pd_partition_t *partition, pd_status_t *status, pd_error_t *error)
 {
     enum { WAIT_MS = 5 };
@@ -95,8 +95,7 @@ static void become_owner(pd_partition_t *partition)
     status = pd_store_namespaces(partition->store, on_namespace, partition, &error);
     if (status == PD_OK && wait_for_namespaces(partition, &status, &error))
         return;
-    if (status != PD_OK ||
-        pd_store_scan(partition->store, &scan, &error) != PD_OK) {
+    if (status != PD_OK || pd_store_scan(partition->store, &scan, &error) != PD_OK) {
         pdi_partition_lose(partition, &error);
         return;
     }

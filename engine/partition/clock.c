@@ -56,7 +56,8 @@ static void submit_fire(pd_partition_t *partition, const pd_namespace_t *ns,
     pd_command_t *command = pd_command_new(&pd_command_fire_timers);
 
     command->ns = ns;
-    command->workflow_id = pd_arena_strdup(command->arena, deadline->key + deadline->workflow_id_at);
+    command->workflow_id =
+        pd_arena_strdup(command->arena, deadline->key + deadline->workflow_id_at);
     command->run_id = pd_arena_strdup(command->arena, deadline->key + deadline->run_id_at);
     pd_partition_submit(partition, command);
 }
@@ -166,6 +167,6 @@ void pdi_clock_clear(pd_partition_t *partition)
 {
     pdi_deadline_t *deadline, *next;
 
-    HASH_ITER(hh, partition->deadlines, deadline, next)
+    HASH_ITER (hh, partition->deadlines, deadline, next)
         forget(partition, deadline);
 }

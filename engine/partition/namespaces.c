@@ -9,8 +9,7 @@ static const pd_rpc_error_t *already_exists(pd_arena_t *arena)
     Temporal__Api__Errordetails__V1__NamespaceAlreadyExistsFailure detail =
         TEMPORAL__API__ERRORDETAILS__V1__NAMESPACE_ALREADY_EXISTS_FAILURE__INIT;
 
-    return pd_rpc_error_detail(arena, PD_RPC_ALREADY_EXISTS, &detail,
-                               "Namespace already exists.");
+    return pd_rpc_error_detail(arena, PD_RPC_ALREADY_EXISTS, &detail, "Namespace already exists.");
 }
 
 static void copy_data(Perdure__V1__NamespaceRow *row,
@@ -64,8 +63,7 @@ void pd_partition_register_namespace(pd_partition_t *partition, pd_call_t *call,
         return;
     }
     /* Also those whose record is in flight: two clients may register one name at once. */
-    TAILQ_FOREACH(pending, &partition->pendings, link)
-    {
+    TAILQ_FOREACH (pending, &partition->pendings, link) {
         if (pending->namespace_row && strcmp(pending->namespace_row->name, registered->name) == 0) {
             pd_call_fail(call, already_exists(call->arena));
             return;

@@ -50,8 +50,7 @@ static void defer_activity(pd_partition_t *partition, pdi_pending_t *pending,
     offer->time_ns = task->not_before_ns;
 }
 
-void pdi_offer_ready(pd_partition_t *partition, pdi_pending_t *pending,
-                     const pd_ready_task_t *task)
+void pdi_offer_ready(pd_partition_t *partition, pdi_pending_t *pending, const pd_ready_task_t *task)
 {
     if (!task->is_activity)
         offer_workflow_task(partition, task);

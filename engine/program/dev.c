@@ -343,9 +343,12 @@ static const char usage[] =
 static bool parse(int argc, char **argv, dev_options_t *options, int *exit_code)
 {
     static const struct option longs[] = {
-        {"data", required_argument, NULL, 'd'},    {"ip", required_argument, NULL, 'i'},
-        {"port", required_argument, NULL, 'p'},    {"engine-threads", required_argument, NULL, 't'},
-        {"verbose", no_argument, NULL, 'v'},       {"help", no_argument, NULL, 'h'},
+        {"data", required_argument, NULL, 'd'},
+        {"ip", required_argument, NULL, 'i'},
+        {"port", required_argument, NULL, 'p'},
+        {"engine-threads", required_argument, NULL, 't'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
     int option;

@@ -64,8 +64,7 @@ void check_fold(sim_t *sim, bool all)
         if (!all && !audited->counted_since_compared)
             continue;
         audited->counted_since_compared = 0;
-        SIM_CHECK(sim,
-                  memcmp(partition->tip_hash, audited->chain.hash, PD_RECORD_HASH_SIZE) == 0,
+        SIM_CHECK(sim, memcmp(partition->tip_hash, audited->chain.hash, PD_RECORD_HASH_SIZE) == 0,
                   "partition %u: its running hash is not the log's", i);
         compare(sim, i, partition->store, audited->shadow, "the state is not the fold of the log");
     }

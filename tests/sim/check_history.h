@@ -1,8 +1,8 @@
 /* check_history.h -- the grammar of histories, checked event by event, independent of the engine:
  *
  *     ids dense from 1 · one workflow task at a time, scheduled -> started -> completed, failed or
- *     timed out · activities and timers end once, and refer to their beginning · what a command made
- *     names the completion that brought it · the close event is the last
+ *     timed out · activities and timers end once, and refer to their beginning · what a command
+ * made names the completion that brought it · the close event is the last
  *
  * Thread: one. Ownership: plain values; tables are freed by _deinit. */
 #ifndef PD_TESTS_SIM_CHECK_HISTORY_H

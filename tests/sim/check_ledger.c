@@ -91,10 +91,10 @@ static void check_op(sim_t *sim, const sim_op_t *op)
 {
     int type = proof_of(op->kind);
     size_t count = count_of(op, type);
-    bool once = op->attempt_count <= 1 ||
-                (op->kind != SIM_OP_START && op->kind != SIM_OP_SIGNAL &&
-                 op->kind != SIM_OP_SIGNAL_WITH_START && op->kind != SIM_OP_CANCEL &&
-                 op->kind != SIM_OP_TERMINATE);
+    bool once =
+        op->attempt_count <= 1 || (op->kind != SIM_OP_START && op->kind != SIM_OP_SIGNAL &&
+                                   op->kind != SIM_OP_SIGNAL_WITH_START &&
+                                   op->kind != SIM_OP_CANCEL && op->kind != SIM_OP_TERMINATE);
 
     SIM_CHECK(sim, op->state != SIM_OP_OPEN, "%s (kind %d) was never answered", op->mark,
               (int)op->kind);
@@ -116,7 +116,7 @@ void check_ledger_final(sim_t *sim)
 {
     sim_run_t *run, *next;
 
-    HASH_ITER(hh, sim->audit->runs, run, next)
+    HASH_ITER (hh, sim->audit->runs, run, next)
         SIM_CHECK(sim, run->check.buffered_count == 0,
                   "run %s (%s) has ended with %lld events in the buffer", run->run_id,
                   run->workflow_id, (long long)run->check.buffered_count);

@@ -83,9 +83,8 @@ static void send(work_t *work)
 
 static void complete(work_t *work)
 {
-    SIM_WS(RespondActivityTaskCompletedRequest) *request =
-        SIM_WS_NEW(&work->arena, RespondActivityTaskCompletedRequest,
-                   respond_activity_task_completed_request);
+    SIM_WS(RespondActivityTaskCompletedRequest) *request = SIM_WS_NEW(
+        &work->arena, RespondActivityTaskCompletedRequest, respond_activity_task_completed_request);
 
     work->op = sim_op_new(work->sim, SIM_OP_COMPLETE_ACTIVITY,
                           work->given->workflow_execution->workflow_id);
@@ -122,9 +121,8 @@ static void fail(work_t *work)
 {
     SIM_WS(RespondActivityTaskFailedRequest) *request = SIM_WS_NEW(
         &work->arena, RespondActivityTaskFailedRequest, respond_activity_task_failed_request);
-    Temporal__Api__Failure__V1__Failure *failure =
-        PD_PB_NEW(&work->arena, Temporal__Api__Failure__V1__Failure,
-                  temporal__api__failure__v1__failure);
+    Temporal__Api__Failure__V1__Failure *failure = PD_PB_NEW(
+        &work->arena, Temporal__Api__Failure__V1__Failure, temporal__api__failure__v1__failure);
 
     failure->message = (char *)"no luck";
     failure->failure_info_case =
@@ -134,8 +132,8 @@ static void fail(work_t *work)
                   temporal__api__failure__v1__application_failure_info);
     failure->application_failure_info->type = (char *)"Luck";
     failure->application_failure_info->non_retryable = sim_chance(work->sim, 20);
-    work->op = sim_op_new(work->sim, SIM_OP_FAIL_ACTIVITY,
-                          work->given->workflow_execution->workflow_id);
+    work->op =
+        sim_op_new(work->sim, SIM_OP_FAIL_ACTIVITY, work->given->workflow_execution->workflow_id);
     request->namespace_ = (char *)"default";
     request->task_token = work->given->task_token;
     request->identity = work->op->mark;
@@ -153,8 +151,8 @@ static void cancel(work_t *work)
     SIM_WS(RespondActivityTaskCanceledRequest) *request = SIM_WS_NEW(
         &work->arena, RespondActivityTaskCanceledRequest, respond_activity_task_canceled_request);
 
-    work->op = sim_op_new(work->sim, SIM_OP_CANCEL_ACTIVITY,
-                          work->given->workflow_execution->workflow_id);
+    work->op =
+        sim_op_new(work->sim, SIM_OP_CANCEL_ACTIVITY, work->given->workflow_execution->workflow_id);
     request->namespace_ = (char *)"default";
     request->task_token = work->given->task_token;
     request->identity = work->op->mark;

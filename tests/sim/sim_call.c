@@ -101,8 +101,8 @@ void sim_call_cancel(sim_call_t *call)
 static void hand_over(sim_call_t *self)
 {
     pd_frontend_t *frontend = sim_world_frontend(self->sim->world);
-    char *path = pd_arena_printf(&self->arena, "/temporal.api.workflowservice.v1.WorkflowService/%s",
-                                 self->options.method);
+    char *path = pd_arena_printf(
+        &self->arena, "/temporal.api.workflowservice.v1.WorkflowService/%s", self->options.method);
 
     if (!frontend) { /* connection refused: surely not done */
         self->lost = true;
@@ -114,10 +114,10 @@ static void hand_over(sim_call_t *self)
     self->at_server = true;
     self->deadline_timer.fire = on_deadline;
     pd_loop_timer_start(sim_front(self->sim), &self->deadline_timer, self->call.deadline_ns);
-    pd_frontend_handle(frontend, path,
-                       pd_bytes(self->bytes, protobuf_c_message_get_packed_size(
-                                                 self->options.request)),
-                       &self->call);
+    pd_frontend_handle(
+        frontend, path,
+        pd_bytes(self->bytes, protobuf_c_message_get_packed_size(self->options.request)),
+        &self->call);
 }
 
 sim_call_t *sim_call(sim_t *sim, const sim_call_options_t *options)
@@ -147,8 +147,7 @@ void sim_calls_lose_all(sim_t *sim)
 {
     sim_call_t *self;
 
-    LIST_FOREACH(self, &open_calls, link)
-    {
+    LIST_FOREACH (self, &open_calls, link) {
         if (self->lost)
             continue;
         self->lost = true;
@@ -162,7 +161,7 @@ size_t sim_calls_open_count(const sim_t *sim)
     size_t count = 0;
     sim_call_t *self;
 
-    LIST_FOREACH(self, &open_calls, link)
+    LIST_FOREACH (self, &open_calls, link)
         count++;
     return count;
 }
@@ -174,8 +173,7 @@ const char *sim_calls_open_text(const sim_t *sim)
     sim_call_t *self;
 
     text[0] = '\0';
-    LIST_FOREACH(self, &open_calls, link)
-    {
+    LIST_FOREACH (self, &open_calls, link) {
         if (size < sizeof(text) - 80)
             size += (size_t)snprintf(text + size, sizeof(text) - size, " %llu:%s%s",
                                      (unsigned long long)self->number, self->options.method,
@@ -190,8 +188,7 @@ void sim_calls_check(sim_t *sim)
     uint64_t step = sim->loops.step_count;
     sim_call_t *self;
 
-    LIST_FOREACH(self, &open_calls, link)
-    {
+    LIST_FOREACH (self, &open_calls, link) {
         if (sim_now_ns(sim) < self->call.deadline_ns + GRACE_NS_IN_S * SIM_S)
             continue;
         if (!self->overdue_step)

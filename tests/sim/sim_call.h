@@ -13,14 +13,14 @@ typedef struct sim_call sim_call_t;
 
 typedef struct sim_reply {
     pd_rpc_code_t code;
-    bool unknown;        /* nobody knows whether it was done: lost connection, deadline … */
-    const char *message; /* of an error */
+    bool unknown;         /* nobody knows whether it was done: lost connection, deadline … */
+    const char *message;  /* of an error */
     const void *response; /* PD_RPC_OK: the response message */
-    pd_arena_t *arena;   /* the call's */
+    pd_arena_t *arena;    /* the call's */
 } sim_reply_t;
 
 typedef struct sim_call_options {
-    const char *method; /* of WorkflowService */
+    const char *method;  /* of WorkflowService */
     const void *request; /* serialised at once */
     const ProtobufCMessageDescriptor *response_type;
     int64_t timeout_ns;

@@ -65,7 +65,8 @@ static void on_answered(void *ctx, const sim_reply_t *reply)
             acknowledged(client, reply);
         else
             sim_op_rejected(sim, client->op);
-    } else if (reply->code == PD_RPC_OK && strncmp(client->options.method, "GetWorkflow", 11) == 0) {
+    } else if (reply->code == PD_RPC_OK &&
+               strncmp(client->options.method, "GetWorkflow", 11) == 0) {
         sim_client_check_history(client, reply);
     }
     done(client);

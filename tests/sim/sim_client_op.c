@@ -72,8 +72,8 @@ static Google__Protobuf__Duration *some(sim_client_t *client, int64_t min_ns, in
 static void make_start(sim_client_t *client)
 {
     sim_t *sim = client->sim;
-    SIM_WS(StartWorkflowExecutionRequest) *request = SIM_WS_NEW(
-        &client->arena, StartWorkflowExecutionRequest, start_workflow_execution_request);
+    SIM_WS(StartWorkflowExecutionRequest) *request =
+        SIM_WS_NEW(&client->arena, StartWorkflowExecutionRequest, start_workflow_execution_request);
 
     request->namespace_ = (char *)"default";
     request->workflow_id = some_workflow_id(client);
@@ -174,9 +174,8 @@ void sim_client_make_terminate(sim_client_t *client, const char *workflow_id)
 
 static void make_history(sim_client_t *client)
 {
-    SIM_WS(GetWorkflowExecutionHistoryRequest) *request =
-        SIM_WS_NEW(&client->arena, GetWorkflowExecutionHistoryRequest,
-                   get_workflow_execution_history_request);
+    SIM_WS(GetWorkflowExecutionHistoryRequest) *request = SIM_WS_NEW(
+        &client->arena, GetWorkflowExecutionHistoryRequest, get_workflow_execution_history_request);
 
     request->namespace_ = (char *)"default";
     request->execution = execution(client, some_workflow_id(client));
@@ -316,8 +315,7 @@ void sim_client_check_history(sim_client_t *client, const sim_reply_t *reply)
         return;
     for (size_t i = 0; i < count; i++) {
         if (events[i]->event_type == TYPE(WORKFLOW_TASK_SCHEDULED) &&
-            events[i]->workflow_task_scheduled_event_attributes->attempt > 1 &&
-            i + 2 >= count) {
+            events[i]->workflow_task_scheduled_event_attributes->attempt > 1 && i + 2 >= count) {
             count = i;
             break;
         }

@@ -14,8 +14,8 @@ enum { GENERATION_MAX = 2, EVENT_COUNT_MAX = 150, TURN_MAX = 8 };
 
 Temporal__Api__Common__V1__Payloads *sim_payloads(pd_arena_t *arena, const char *text)
 {
-    Temporal__Api__Common__V1__Payloads *payloads = PD_PB_NEW(
-        arena, Temporal__Api__Common__V1__Payloads, temporal__api__common__v1__payloads);
+    Temporal__Api__Common__V1__Payloads *payloads =
+        PD_PB_NEW(arena, Temporal__Api__Common__V1__Payloads, temporal__api__common__v1__payloads);
     Temporal__Api__Common__V1__Payload *payload =
         PD_PB_NEW(arena, Temporal__Api__Common__V1__Payload, temporal__api__common__v1__payload);
 
@@ -139,8 +139,8 @@ void sim_flow_init(sim_flow_t *flow, const char *run_id)
 static void *add(sim_commands_t *commands, pd_arena_t *arena, int type, const char *name,
                  int event_type)
 {
-    Temporal__Api__Command__V1__Command *command = PD_PB_NEW(
-        arena, Temporal__Api__Command__V1__Command, temporal__api__command__v1__command);
+    Temporal__Api__Command__V1__Command *command =
+        PD_PB_NEW(arena, Temporal__Api__Command__V1__Command, temporal__api__command__v1__command);
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field_by_name(
         &temporal__api__command__v1__command__descriptor, name);
     void *attributes;
@@ -192,8 +192,7 @@ static void add_timer(sim_commands_t *commands, pd_random_t *random, pd_arena_t 
                       const char *id)
 {
     ATTRIBUTES(StartTimer) *attributes = add(commands, arena, COMMAND(START_TIMER),
-                                             "start_timer_command_attributes",
-                                             TYPE(TIMER_STARTED));
+                                             "start_timer_command_attributes", TYPE(TIMER_STARTED));
     bool eternal = pd_random_below(random, 20) == 0;
 
     attributes->timer_id = pd_arena_printf(arena, "%s%s", eternal ? "eternal-" : "", id);
@@ -204,9 +203,9 @@ static void add_timer(sim_commands_t *commands, pd_random_t *random, pd_arena_t 
 
 static void add_marker(sim_commands_t *commands, pd_arena_t *arena, uint32_t turn)
 {
-    ATTRIBUTES(RecordMarker) *attributes = add(commands, arena, COMMAND(RECORD_MARKER),
-                                               "record_marker_command_attributes",
-                                               TYPE(MARKER_RECORDED));
+    ATTRIBUTES(RecordMarker) *attributes =
+        add(commands, arena, COMMAND(RECORD_MARKER), "record_marker_command_attributes",
+            TYPE(MARKER_RECORDED));
 
     attributes->marker_name = pd_arena_printf(arena, "marker-%u", turn);
 }
@@ -245,10 +244,9 @@ static void add_close(sim_commands_t *commands, const sim_flow_t *flow, pd_rando
         attributes->failure->application_failure_info->non_retryable =
             pd_random_below(random, 2) != 0;
     } else {
-        ATTRIBUTES(CompleteWorkflowExecution) *attributes =
-            add(commands, arena, COMMAND(COMPLETE_WORKFLOW_EXECUTION),
-                "complete_workflow_execution_command_attributes",
-                TYPE(WORKFLOW_EXECUTION_COMPLETED));
+        ATTRIBUTES(CompleteWorkflowExecution) *attributes = add(
+            commands, arena, COMMAND(COMPLETE_WORKFLOW_EXECUTION),
+            "complete_workflow_execution_command_attributes", TYPE(WORKFLOW_EXECUTION_COMPLETED));
 
         attributes->result = sim_payloads(arena, "done");
     }
@@ -276,8 +274,7 @@ static void add_cancels(sim_commands_t *commands, const sim_flow_t *flow, pd_ran
             add(commands, arena, COMMAND(CANCEL_TIMER), "cancel_timer_command_attributes",
                 TYPE(TIMER_CANCELED));
 
-        attributes->timer_id =
-            (char *)flow->timers[pd_random_below(random, flow->timer_count)].id;
+        attributes->timer_id = (char *)flow->timers[pd_random_below(random, flow->timer_count)].id;
     }
 }
 
@@ -299,8 +296,8 @@ static uint64_t hash_of(const char *text)
     return hash;
 }
 
-void sim_flow_decide(sim_t *sim, const sim_flow_t *flow, pd_arena_t *arena,
-                     const char *task_queue, bool give_up, sim_commands_t *commands)
+void sim_flow_decide(sim_t *sim, const sim_flow_t *flow, pd_arena_t *arena, const char *task_queue,
+                     bool give_up, sim_commands_t *commands)
 {
     pd_random_t random;
     char id[40];
@@ -334,8 +331,7 @@ void sim_flow_decide(sim_t *sim, const sim_flow_t *flow, pd_arena_t *arena,
         add_activity(commands, &random, arena, id, task_queue);
 }
 
-void sim_flow_spoil(sim_t *sim, const sim_flow_t *flow, pd_arena_t *arena,
-                    sim_commands_t *commands)
+void sim_flow_spoil(sim_t *sim, const sim_flow_t *flow, pd_arena_t *arena, sim_commands_t *commands)
 {
     ATTRIBUTES(StartTimer) * timer;
 

@@ -46,8 +46,8 @@ void sim_flow_init(sim_flow_t *flow, const char *run_id);
 /* The next event of the history. */
 void sim_flow_fold(sim_flow_t *flow, const pd_history_event_t *event);
 /* `give_up`: close now, whatever the flow wants. */
-void sim_flow_decide(sim_t *sim, const sim_flow_t *flow, pd_arena_t *arena,
-                     const char *task_queue, bool give_up, sim_commands_t *commands);
+void sim_flow_decide(sim_t *sim, const sim_flow_t *flow, pd_arena_t *arena, const char *task_queue,
+                     bool give_up, sim_commands_t *commands);
 /* Adds a command that no server should accept. */
 void sim_flow_spoil(sim_t *sim, const sim_flow_t *flow, pd_arena_t *arena,
                     sim_commands_t *commands);

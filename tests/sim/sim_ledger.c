@@ -106,8 +106,8 @@ void sim_ledger_saw(sim_ledger_t *ledger, sim_run_t *run, const pd_history_event
     op = ledger->ops[number];
     SIM_CHECK(ledger->sim, strcmp(op->workflow_id, run->workflow_id) == 0,
               "%s was meant for %s and is in %s", op->mark, op->workflow_id, run->workflow_id);
-    op->occurrences = pd_realloc(op->occurrences,
-                                 (op->occurrence_count + 1) * sizeof(op->occurrences[0]));
+    op->occurrences =
+        pd_realloc(op->occurrences, (op->occurrence_count + 1) * sizeof(op->occurrences[0]));
     op->occurrences[op->occurrence_count++] =
         (sim_occurrence_t){run, event->event_id, (int)event->event_type};
 }

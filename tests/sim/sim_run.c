@@ -70,12 +70,12 @@ static sim_run_t *open_run(sim_t *sim, bool cron_only)
 {
     sim_run_t *run, *next;
 
-    HASH_ITER(hh, sim->audit->runs, run, next)
-    {
+    HASH_ITER (hh, sim->audit->runs, run, next) {
         if (run->check.closed)
             continue;
         if (!cron_only ||
-            !pd_pb_empty(run->events[0]->workflow_execution_started_event_attributes->cron_schedule))
+            !pd_pb_empty(
+                run->events[0]->workflow_execution_started_event_attributes->cron_schedule))
             return run;
     }
     return NULL;
@@ -190,15 +190,15 @@ void sim_run(const sim_options_t *options)
     sim_world_stop(sim->world);
     sim_audit_catch_up(sim->audit);
     if (sim->options.verbose)
-        printf("seed %llu: %llu steps, %llu records (%llu void), %llu events, %u lives, %u crashes, "
-               "%u operations acknowledged, %u refused, %u given up, %llu tasks, %llu activities\n",
-               (unsigned long long)sim->options.seed, (unsigned long long)sim->loops.step_count,
-               (unsigned long long)sim->audit->record_count,
-               (unsigned long long)sim->audit->void_count,
-               (unsigned long long)sim->audit->event_count, sim->world->life_count,
-               sim->world->crash_count, sim->ledger->acknowledged_count,
-               sim->ledger->rejected_count, sim->ledger->given_up_count,
-               (unsigned long long)sim->workers->task_count,
-               (unsigned long long)sim->workers->activity_count);
+        printf(
+            "seed %llu: %llu steps, %llu records (%llu void), %llu events, %u lives, %u crashes, "
+            "%u operations acknowledged, %u refused, %u given up, %llu tasks, %llu activities\n",
+            (unsigned long long)sim->options.seed, (unsigned long long)sim->loops.step_count,
+            (unsigned long long)sim->audit->record_count,
+            (unsigned long long)sim->audit->void_count, (unsigned long long)sim->audit->event_count,
+            sim->world->life_count, sim->world->crash_count, sim->ledger->acknowledged_count,
+            sim->ledger->rejected_count, sim->ledger->given_up_count,
+            (unsigned long long)sim->workers->task_count,
+            (unsigned long long)sim->workers->activity_count);
     unmake(sim);
 }

@@ -101,14 +101,13 @@ static void check_commands(const task_t *task)
         SIM_CHECK(task->sim,
                   at < task->commands.count &&
                       task->commands.event_types[at] == (int)run->events[i]->event_type,
-                  "run %s: %s: event %lld (type %d) is not what command %zu asked for",
-                  run->run_id, task->op->mark, (long long)run->events[i]->event_id,
+                  "run %s: %s: event %lld (type %d) is not what command %zu asked for", run->run_id,
+                  task->op->mark, (long long)run->events[i]->event_id,
                   (int)run->events[i]->event_type, at);
         at++;
     }
-    SIM_CHECK(task->sim, at == task->commands.count,
-              "run %s: %s: %zu commands led to %zu events", run->run_id, task->op->mark,
-              task->commands.count, at);
+    SIM_CHECK(task->sim, at == task->commands.count, "run %s: %s: %zu commands led to %zu events",
+              run->run_id, task->op->mark, task->commands.count, at);
 }
 
 static void completed(task_t *task, const sim_reply_t *reply)
@@ -200,9 +199,8 @@ static void set_sticky(task_t *task, completion_t *request)
     request->sticky_attributes =
         PD_PB_NEW(arena, Temporal__Api__Taskqueue__V1__StickyExecutionAttributes,
                   temporal__api__taskqueue__v1__sticky_execution_attributes);
-    request->sticky_attributes->worker_task_queue =
-        PD_PB_NEW(arena, Temporal__Api__Taskqueue__V1__TaskQueue,
-                  temporal__api__taskqueue__v1__task_queue);
+    request->sticky_attributes->worker_task_queue = PD_PB_NEW(
+        arena, Temporal__Api__Taskqueue__V1__TaskQueue, temporal__api__taskqueue__v1__task_queue);
     request->sticky_attributes->worker_task_queue->name = task->worker->sticky_queue;
     request->sticky_attributes->worker_task_queue->kind =
         TEMPORAL__API__ENUMS__V1__TASK_QUEUE_KIND__TASK_QUEUE_KIND_STICKY;
@@ -244,8 +242,8 @@ static void complete(task_t *task)
                     &task->commands);
     if (sim_fault(task->sim, 5))
         sim_flow_spoil(task->sim, &task->flow, &task->arena, &task->commands);
-    task->op = sim_op_new(task->sim, SIM_OP_COMPLETE_TASK,
-                          task->given->workflow_execution->workflow_id);
+    task->op =
+        sim_op_new(task->sim, SIM_OP_COMPLETE_TASK, task->given->workflow_execution->workflow_id);
     request->namespace_ = (char *)"default";
     request->task_token = token_of(task);
     request->identity = task->op->mark;
@@ -306,9 +304,10 @@ static bool take_history(task_t *task)
     int64_t first = count ? given->history->events[0]->event_id : 0;
 
     SIM_CHECK(task->sim, count, "run %s: a workflow task without history", task->flow.run_id);
-    SIM_CHECK(task->sim, first == 1 || first == given->previous_started_event_id + 1,
-              "run %s: its history begins with event %lld, the task before had been started by %lld",
-              task->flow.run_id, (long long)first, (long long)given->previous_started_event_id);
+    SIM_CHECK(
+        task->sim, first == 1 || first == given->previous_started_event_id + 1,
+        "run %s: its history begins with event %lld, the task before had been started by %lld",
+        task->flow.run_id, (long long)first, (long long)given->previous_started_event_id);
     for (size_t i = 0; i < count; i++)
         SIM_CHECK(task->sim, given->history->events[i]->event_id == first + (int64_t)i,
                   "run %s: a task's history has a hole behind event %lld", task->flow.run_id,

@@ -57,9 +57,8 @@ static void on_poll_timer(pd_timer_t *timer)
     SIM_WS(PollWorkflowTaskQueueRequest) * workflow;
     SIM_WS(PollActivityTaskQueueRequest) * activity;
     sim_call_options_t options = {
-        .timeout_ns = sim_fault(worker->sim, 10)
-                          ? sim_between(worker->sim, 3 * SIM_S, 20 * SIM_S)
-                          : 70 * SIM_S,
+        .timeout_ns = sim_fault(worker->sim, 10) ? sim_between(worker->sim, 3 * SIM_S, 20 * SIM_S)
+                                                 : 70 * SIM_S,
         .done = on_polled,
         .ctx = poller,
     };
@@ -67,8 +66,8 @@ static void on_poll_timer(pd_timer_t *timer)
 
     pd_arena_init(&arena);
     if (poller->kind == SIM_POLL_ACTIVITY) {
-        activity = SIM_WS_NEW(&arena, PollActivityTaskQueueRequest,
-                              poll_activity_task_queue_request);
+        activity =
+            SIM_WS_NEW(&arena, PollActivityTaskQueueRequest, poll_activity_task_queue_request);
         activity->namespace_ = (char *)"default";
         activity->identity = worker->identity;
         activity->task_queue = queue_of(poller, &arena);
@@ -77,8 +76,8 @@ static void on_poll_timer(pd_timer_t *timer)
         options.response_type =
             &temporal__api__workflowservice__v1__poll_activity_task_queue_response__descriptor;
     } else {
-        workflow = SIM_WS_NEW(&arena, PollWorkflowTaskQueueRequest,
-                              poll_workflow_task_queue_request);
+        workflow =
+            SIM_WS_NEW(&arena, PollWorkflowTaskQueueRequest, poll_workflow_task_queue_request);
         workflow->namespace_ = (char *)"default";
         workflow->identity = worker->identity;
         workflow->task_queue = queue_of(poller, &arena);
@@ -130,7 +129,8 @@ void sim_workers_start(sim_workers_t *workers)
 {
     for (uint32_t i = 0; i < workers->count; i++) {
         for (size_t k = 0; k < PD_ARRAY_COUNT(workers->items[i].pollers); k++)
-            poll_later(&workers->items[i].pollers[k], (int64_t)sim_below(workers->sim, 100) * SIM_MS);
+            poll_later(&workers->items[i].pollers[k],
+                       (int64_t)sim_below(workers->sim, 100) * SIM_MS);
     }
 }
 
@@ -154,8 +154,7 @@ void sim_workers_free(sim_workers_t *workers)
 
         for (size_t k = 0; k < PD_ARRAY_COUNT(workers->items[i].pollers); k++)
             pd_loop_timer_stop(sim_front(workers->sim), &workers->items[i].pollers[k].timer);
-        HASH_ITER(hh, workers->items[i].cache, cached, next)
-        {
+        HASH_ITER (hh, workers->items[i].cache, cached, next) {
             HASH_DEL(workers->items[i].cache, cached);
             pd_free(cached);
         }

@@ -18,7 +18,11 @@ typedef struct sim_cached {
     sim_flow_t flow;
 } sim_cached_t;
 
-typedef enum sim_poll_kind { SIM_POLL_WORKFLOW, SIM_POLL_STICKY, SIM_POLL_ACTIVITY } sim_poll_kind_t;
+typedef enum sim_poll_kind {
+    SIM_POLL_WORKFLOW,
+    SIM_POLL_STICKY,
+    SIM_POLL_ACTIVITY
+} sim_poll_kind_t;
 
 typedef struct sim_worker sim_worker_t;
 

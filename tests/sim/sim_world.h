@@ -3,8 +3,8 @@
  *     down --start--> up --crash or stop--> down
  *
  * Each life is a new node, frontend and registry of namespaces; the broker's log and the in-memory
- * disk stay. A crash loses what was not acknowledged, as the memory log decides; calls in flight are
- * lost to their clients. Sometimes the next life finds an empty disk, or an old one.
+ * disk stay. A crash loses what was not acknowledged, as the memory log decides; calls in flight
+ * are lost to their clients. Sometimes the next life finds an empty disk, or an old one.
  *
  * Thread: one. Ownership: owns everything of the server. */
 #ifndef PD_TESTS_SIM_SIM_WORLD_H
