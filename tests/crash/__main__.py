@@ -71,8 +71,9 @@ async def examine(server: Perdure, load: Load, report: Report) -> None:
     runs = await load.runs()
     ledger = load.ledger
     print(
-        f"       {len(ledger.starts)} starts, {len(ledger.signals)} signals, {len(ledger.activities)} activities, "
-        f"{len(ledger.tasks)} workflow tasks acknowledged; {len(ledger.reads)} histories read meanwhile; "
+        f"       {len(ledger.starts)} starts, {len(ledger.signals)} signals, "
+        f"{len(ledger.activities)} activities, {len(ledger.tasks)} workflow tasks acknowledged; "
+        f"{len(ledger.reads)} histories read meanwhile; "
         f"{ledger.unknown} calls without answer, {ledger.refused} answers too late"
     )
     report("what was acknowledged is in one history, once", checker.check(ledger, runs))

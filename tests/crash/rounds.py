@@ -33,7 +33,8 @@ class Rounds:
             await self.server.start()
             self.load.failed()
             print(
-                f"round {number:3}: {way:14} {self.load.ledger.acknowledged - before:6} acknowledged",
+                f"round {number:3}: {way:14} "
+                f"{self.load.ledger.acknowledged - before:6} acknowledged",
                 flush=True,
             )
 
@@ -42,7 +43,8 @@ class Rounds:
         await asyncio.sleep(self.random.uniform(*LIFE_S))
         if not self.server.alive():
             raise RuntimeError(
-                f"the server died by itself ({self.server.process.returncode}):\n{self.server.output()}"
+                f"the server died by itself ({self.server.process.returncode}):\n"
+                f"{self.server.output()}"
             )
 
     async def _die(self, way: str) -> None:

@@ -116,7 +116,8 @@ def whitespace(source):
 
 def file_length(source):
     if len(source.lines) > FILE_LINES_MAX and (source.is_c or source.is_python):
-        yield 1, f"{len(source.lines)} lines: split the file along a seam (at most {FILE_LINES_MAX})"
+        yield 1, (f"{len(source.lines)} lines: split the file along a seam "
+                  f"(at most {FILE_LINES_MAX})")
 
 
 def function_length(source):
@@ -270,7 +271,7 @@ def readmes(tree):
         parent, _, name = folder.rpartition("/")
         above = tree.texts.get(f"{parent}/README.md", "")
         if f"{folder}/README.md" not in tree.texts and f"`{name}/" not in above:
-            yield folder, 1, "no README.md: write one, or tell of it as `%s/` in the one above" % name
+            yield folder, 1, f"no README.md: write one, or tell of it as `{name}/` in the one above"
 
 
 def dead_files(tree):

@@ -32,7 +32,9 @@ TELLING: dict[str, Callable[[Any], str]] = {
     "WORKFLOW_EXECUTION_COMPLETED": lambda a: payload_text(a.result),
     "WORKFLOW_EXECUTION_FAILED": lambda a: a.failure.message,
     "WORKFLOW_EXECUTION_SIGNALED": lambda a: f"{a.signal_name}({payload_text(a.input)})",
-    "WORKFLOW_TASK_SCHEDULED": lambda a: f"on {a.task_queue.name.split('@')[-1]}, attempt {a.attempt}",
+    "WORKFLOW_TASK_SCHEDULED": lambda a: (
+        f"on {a.task_queue.name.split('@')[-1]}, attempt {a.attempt}"
+    ),
     "WORKFLOW_TASK_STARTED": lambda a: f"of {a.scheduled_event_id}, by {a.identity}",
     "WORKFLOW_TASK_COMPLETED": lambda a: f"of {a.scheduled_event_id}",
     "WORKFLOW_TASK_TIMED_OUT": lambda a: f"of {a.scheduled_event_id}",

@@ -83,7 +83,8 @@ func Mixed(ctx workflow.Context, runs int) (MixedResult, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 30 * time.Second,
 		HeartbeatTimeout:    10 * time.Second,
-		RetryPolicy:         &temporal.RetryPolicy{InitialInterval: 50 * time.Millisecond, MaximumAttempts: 5},
+		RetryPolicy:         &temporal.RetryPolicy{
+			InitialInterval: 50 * time.Millisecond, MaximumAttempts: 5},
 	})
 	if err := steps(ctx, &result); err != nil {
 		return result, err

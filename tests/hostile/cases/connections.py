@@ -238,7 +238,8 @@ def requests_that_are_no_grpc(t: Context):
                 wire.call(unknown, EMPTY),
                 "200",
                 12,
-                "unknown method NoSuchMethod for service temporal.api.workflowservice.v1.WorkflowService",
+                "unknown method NoSuchMethod for service "
+                "temporal.api.workflowservice.v1.WorkflowService",
             ),
             (wire.call("/" + "s" * 5000 + "/M", EMPTY), "200", 12, None),
             (

@@ -18,7 +18,10 @@ class Difference:
     perdure: Any
 
     def __str__(self) -> str:
-        return f"{self.path}\n    reference: {show(self.reference)}\n    perdure:   {show(self.perdure)}"
+        return (
+            f"{self.path}\n    reference: {show(self.reference)}\n"
+            f"    perdure:   {show(self.perdure)}"
+        )
 
 
 def show(value: Any) -> str:

@@ -68,7 +68,8 @@ def arguments() -> argparse.Namespace:
         "--retries",
         type=int,
         default=2,
-        help="further tries, few at a time, for programs that failed: a loaded reference loses tasks",
+        help="further tries, few at a time, for programs that failed: "
+        "a loaded reference loses tasks",
     )
     parser.add_argument(
         "--limit", type=int, default=12, help="differences shown per program; 0: all"
@@ -278,7 +279,8 @@ class Run:
         )
         if CRASH in outcome.reference:
             print(
-                f"  the program itself fails on the reference: {json.dumps(outcome.reference[CRASH])}"
+                "  the program itself fails on the reference: "
+                f"{json.dumps(outcome.reference[CRASH])}"
             )
         limit = self.options.limit or len(outcome.differences)
         for difference in outcome.differences[:limit]:
