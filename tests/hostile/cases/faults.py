@@ -29,8 +29,12 @@ def fill(server: Server, count: int = 40, size: int = 2000) -> list[str]:
     wids = [f"kept-{number}" for number in range(count)]
     for wid in wids:
         server.client.start(wid, "kept")
-        server.client.SignalWorkflowExecution(workflow_execution={"workflow_id": wid}, signal_name="s", request_id="s",
-                                              input=payloads("x" * size))
+        server.client.SignalWorkflowExecution(
+            workflow_execution={"workflow_id": wid},
+            signal_name="s",
+            request_id="s",
+            input=payloads("x" * size),
+        )
     return wids
 
 
@@ -49,8 +53,11 @@ def restart(server: Server) -> None:
 @contextmanager
 def small_disk() -> Iterator[str]:
     directory = tempfile.mkdtemp(prefix="perdure-hostile-disk-")
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", directory], capture_output=True,
-                          text=True)
+    done = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK_MIB}m", "tmpfs", directory],
+        capture_output=True,
+        text=True,
+    )
     if done.returncode:
         os.rmdir(directory)
         raise Skip(f"cannot mount a small disk: {done.stderr.strip()}")
@@ -63,12 +70,17 @@ def small_disk() -> Iterator[str]:
 
 @case(own_server=True)
 def full_disk(t: Context):
-    """Calls fail with UNAVAILABLE and at once, the server says why, lives, and has lost nothing with space again."""
-    with small_disk() as directory, t.other_server(t.release, probed=False, data=f"{directory}/data") as server:
+    """Calls fail with UNAVAILABLE and at once, the server says why, lives, and has lost nothing
+    with space again."""
+    with small_disk() as directory, t.other_server(
+        t.release, probed=False, data=f"{directory}/data"
+    ) as server:
         wids = fill(server)
         ballast = Path(directory) / "ballast"
         with open(ballast, "wb") as file:  # leaves a few MiB
-            os.posix_fallocate(file.fileno(), 0, max(shutil.disk_usage(directory).free - (6 << 20), 1))
+            os.posix_fallocate(
+                file.fileno(), 0, max(shutil.disk_usage(directory).free - (6 << 20), 1)
+            )
         more, failed = until_it_fails(server)
         assert failed.code() == CODES.UNAVAILABLE, f"{failed.code()}: {failed.details()}"
         assert server.alive(), server.output()[-3000:]
@@ -76,13 +88,19 @@ def full_disk(t: Context):
         began = time.monotonic()
         for wid in wids[:5]:
             try:
-                server.client.SignalWorkflowExecution(workflow_execution={"workflow_id": wid}, signal_name="s",
-                                                      request_id="t", _timeout=10)
+                server.client.SignalWorkflowExecution(
+                    workflow_execution={"workflow_id": wid},
+                    signal_name="s",
+                    request_id="t",
+                    _timeout=10,
+                )
                 raise AssertionError("a signal is acknowledged on a full disk")
             except grpc.RpcError as failed:
                 assert failed.code() == CODES.UNAVAILABLE, f"{failed.code()}: {failed.details()}"
         assert time.monotonic() - began < 5, "refusals are slow"
-        assert "No space left on device" in server.output() or "disk is full" in server.output(), server.output()[-3000:]
+        assert (
+            "No space left on device" in server.output() or "disk is full" in server.output()
+        ), server.output()[-3000:]
         server.stop()
         ballast.unlink()
         restart(server)
@@ -93,11 +111,14 @@ def full_disk(t: Context):
 
 
 def until_it_fails(server: Server) -> tuple[list[str], grpc.RpcError]:
-    """Starts large workflows until the disk is full; those that were acknowledged, and the error."""
+    """Starts large workflows until the disk is full; those that were acknowledged, and the
+    error."""
     taken: list[str] = []
     for number in range(1000):
         try:
-            server.client.start(f"more-{number}", "kept", input=payloads("x" * 200_000), _timeout=20)
+            server.client.start(
+                f"more-{number}", "kept", input=payloads("x" * 200_000), _timeout=20
+            )
             taken.append(f"more-{number}")
         except grpc.RpcError as failed:
             return taken, failed
@@ -116,7 +137,8 @@ def flip(path: Path, chance: random.Random, count: int = 40) -> None:
 
 
 def comes_back(t: Context, server: Server, wids: list[str], what: str) -> None:
-    """Either it starts and has everything, or it says what is damaged; without its state it starts from the log."""
+    """Either it starts and has everything, or it says what is damaged; without its state it starts
+    from the log."""
     before = len(server.output())
     code = server.try_start()
     said = server.output()[before:]
@@ -131,14 +153,18 @@ def comes_back(t: Context, server: Server, wids: list[str], what: str) -> None:
             server.stop()
             return
         except grpc.RpcError as failed:
-            assert failed.code() == CODES.UNAVAILABLE, f"{what}: {failed.code()}: {failed.details()}"
+            assert (
+                failed.code() == CODES.UNAVAILABLE
+            ), f"{what}: {failed.code()}: {failed.details()}"
             t.note(f"{what}: {failed.details()[:100]}")
         server.client.close()
         server.stop()
         said = server.output()[before:]
     else:
         assert code == 1, f"{what}: exit code {code}\n{said[-2000:]}"
-    assert "orruption" in said or "damaged" in said or "orrupt" in said or "RocksDB" in said, f"{what}: {said[-2000:]}"
+    assert (
+        "orruption" in said or "damaged" in said or "orrupt" in said or "RocksDB" in said
+    ), f"{what}: {said[-2000:]}"
     assert not server.deaths(), server.deaths()
     shutil.rmtree(Path(server.data, "state"))
     restart(server)
@@ -148,7 +174,8 @@ def comes_back(t: Context, server: Server, wids: list[str], what: str) -> None:
 
 @case(own_server=True)
 def damaged_state(t: Context):
-    """Files of the tables flipped, cut or gone: a clear message; the log rebuilds them once they are deleted."""
+    """Files of the tables flipped, cut or gone: a clear message; the log rebuilds them once they
+    are deleted."""
     chance = random.Random(t.seed)
     with t.other_server(t.release, probed=False) as server:
         wids = fill(server)
@@ -156,11 +183,17 @@ def damaged_state(t: Context):
         server.stop()
         damages = {
             "CURRENT gone": lambda: [path.unlink() for path in files(server, "state", "CURRENT")],
-            "MANIFEST flipped": lambda: [flip(path, chance) for path in files(server, "state", "") if
-                                         path.name.startswith("MANIFEST")],
+            "MANIFEST flipped": lambda: [
+                flip(path, chance)
+                for path in files(server, "state", "")
+                if path.name.startswith("MANIFEST")
+            ],
             "SST flipped": lambda: [flip(path, chance) for path in files(server, "state", ".sst")],
             "SST gone": lambda: [path.unlink() for path in files(server, "state", ".sst")],
-            "SST cut": lambda: [os.truncate(path, path.stat().st_size // 2) for path in files(server, "state", ".sst")],
+            "SST cut": lambda: [
+                os.truncate(path, path.stat().st_size // 2)
+                for path in files(server, "state", ".sst")
+            ],
         }
         for what, damage in damages.items():
             damage()
@@ -175,7 +208,11 @@ def damaged_log(t: Context):
         fill(server, 200, 20_000)
         server.client.close()
         server.stop()
-        written = [path for path in files(server, "log", "") if path.suffix in (".log", ".sst") and path.stat().st_size]
+        written = [
+            path
+            for path in files(server, "log", "")
+            if path.suffix in (".log", ".sst") and path.stat().st_size
+        ]
         largest = max(written, key=lambda path: path.stat().st_size)
         whole = largest.read_bytes()
         data = bytearray(whole)
@@ -196,7 +233,11 @@ def damaged_log(t: Context):
 @case(own_server=True)
 def data_directory_that_cannot_be_written(t: Context):
     server = Server(t.release)
-    for path, text in (("/proc/nothing", READ_ONLY_TEXT), ("/dev/null/data", READ_ONLY_TEXT), ("x" * 5000, "too long")):
+    for path, text in (
+        ("/proc/nothing", READ_ONLY_TEXT),
+        ("/dev/null/data", READ_ONLY_TEXT),
+        ("x" * 5000, "too long"),
+    ):
         server.data = path
         code = server.try_start()
         assert code == 1, f"{path[:30]}: exit code {code}\n{server.output()[-2000:]}"

@@ -13,10 +13,25 @@ from ..harness.runner import Context
 from .requests import Crowd
 
 MUTATION_COUNT = 4000
-TOKEN_METHODS = [method for method in METHODS if "task_token" in method.request.DESCRIPTOR.fields_by_name
-                 and method.name.startswith(("Respond", "Record"))]
+TOKEN_METHODS = [
+    method
+    for method in METHODS
+    if "task_token" in method.request.DESCRIPTOR.fields_by_name
+    and method.name.startswith(("Respond", "Record"))
+]
 # Field numbers of the server's own tokens; forgeries that are well-formed need them.
-NAMESPACE_ID, WORKFLOW_ID, RUN_ID, SCHEDULED, STARTED, ATTEMPT, TIME, ACTIVITY_ID, ACTIVITY_TYPE, QUERY_ID = range(1, 11)
+(
+    NAMESPACE_ID,
+    WORKFLOW_ID,
+    RUN_ID,
+    SCHEDULED,
+    STARTED,
+    ATTEMPT,
+    TIME,
+    ACTIVITY_ID,
+    ACTIVITY_TYPE,
+    QUERY_ID,
+) = range(1, 11)
 
 
 def with_token(method, token: bytes) -> bytes:
@@ -53,8 +68,14 @@ def fields_of(token: bytes) -> dict[int, int | bytes]:
 
 
 def forge(fields: dict[int, int | bytes]) -> bytes:
-    return b"".join(delimited(number, value) if isinstance(value, bytes) else varint(number << 3) + varint(value)
-                    for number, value in fields.items())
+    return b"".join(
+        (
+            delimited(number, value)
+            if isinstance(value, bytes)
+            else varint(number << 3) + varint(value)
+        )
+        for number, value in fields.items()
+    )
 
 
 def open_tasks(t: Context, name: str) -> tuple[str, object, bytes]:
@@ -63,7 +84,9 @@ def open_tasks(t: Context, name: str) -> tuple[str, object, bytes]:
     t.client.start(wid, queue)
     t.client.complete(t.client.poll(queue), activity("a", queue), timer("t", 3600))
     token = t.client.poll_activity(queue).task_token
-    t.client.SignalWorkflowExecution(workflow_execution={"workflow_id": wid}, signal_name="s", request_id="s")
+    t.client.SignalWorkflowExecution(
+        workflow_execution={"workflow_id": wid}, signal_name="s", request_id="s"
+    )
     return wid, t.client.poll(queue), token
 
 
@@ -81,18 +104,23 @@ def mutated_task_tokens(t: Context):
         method = TOKEN_METHODS[number // 2 % len(TOKEN_METHODS)]
         crowd.call(method, with_token(method, token), 30)
     crowd.finish()
-    assert not crowd.codes["OK"], f"forged tokens were taken: {crowd.taken} of {task.task_token!r} {activity_token!r}"
+    assert not crowd.codes[
+        "OK"
+    ], f"forged tokens were taken: {crowd.taken} of {task.task_token!r} {activity_token!r}"
     t.client.complete(task)
 
 
 def same_task(token: bytes, true: bytes) -> bool:
-    """Does the mutation leave the task's identity alone? Tokens say more than they must: an activity is named by its
-    event or its ID, and when a task was started may be left out."""
+    """Does the mutation leave the task's identity alone? Tokens say more than they must: an
+    activity is named by its event or its ID, and when a task was started may be left out."""
     try:
         changed, known = fields_of(token), fields_of(true)
     except IndexError:
         return False
-    if any(changed.get(number) != known.get(number) for number in (NAMESPACE_ID, WORKFLOW_ID, RUN_ID, ATTEMPT)):
+    if any(
+        changed.get(number) != known.get(number)
+        for number in (NAMESPACE_ID, WORKFLOW_ID, RUN_ID, ATTEMPT)
+    ):
         return False
     if ACTIVITY_ID in known:
         return changed.get(SCHEDULED) == known[SCHEDULED] or \
@@ -126,10 +154,15 @@ def forged_task_tokens(t: Context):
         fields = fields_of(true)
         forgeries = [
             {**fields, NAMESPACE_ID: b"32049b68-7872-4094-8e63-d0dd59896a83"},
-            {**fields, NAMESPACE_ID: b""}, {**fields, NAMESPACE_ID: b"x" * 5000},
-            {**fields, WORKFLOW_ID: b"nobody"}, {**fields, WORKFLOW_ID: b""}, {**fields, WORKFLOW_ID: b"x" * 50000},
-            {**fields, RUN_ID: b"nonsense"}, {**fields, RUN_ID: b"0" * 36},
-            {**fields, RUN_ID: fields_of(other[2])[RUN_ID]}, {**fields, WORKFLOW_ID: fields_of(other[2])[WORKFLOW_ID]},
+            {**fields, NAMESPACE_ID: b""},
+            {**fields, NAMESPACE_ID: b"x" * 5000},
+            {**fields, WORKFLOW_ID: b"nobody"},
+            {**fields, WORKFLOW_ID: b""},
+            {**fields, WORKFLOW_ID: b"x" * 50000},
+            {**fields, RUN_ID: b"nonsense"},
+            {**fields, RUN_ID: b"0" * 36},
+            {**fields, RUN_ID: fields_of(other[2])[RUN_ID]},
+            {**fields, WORKFLOW_ID: fields_of(other[2])[WORKFLOW_ID]},
             *({**fields, SCHEDULED: value} for value in (1, 2, 3, 7, huge, 2**64 - 1, 2**63)),
             *({**fields, ATTEMPT: value} for value in (2, 2**31 - 1, 2**64 - 1)),
             {**fields, QUERY_ID: b"q", SCHEDULED: 0, STARTED: 0},
@@ -155,8 +188,9 @@ def stale_task_tokens(t: Context):
     for method in TOKEN_METHODS:
         for token in (task.task_token, activity_token):
             found = t.client.send(method.path, with_token(method, token))
-            assert found.code in (CODES.NOT_FOUND, CODES.INVALID_ARGUMENT) or "Nexus" in method.name, \
-                f"{method.name}: {found}"
+            assert (
+                found.code in (CODES.NOT_FOUND, CODES.INVALID_ARGUMENT) or "Nexus" in method.name
+            ), f"{method.name}: {found}"
 
 
 @case
@@ -167,10 +201,16 @@ def page_tokens(t: Context):
     crowd = Crowd(t)
     for name in ("GetWorkflowExecutionHistory", "GetWorkflowExecutionHistoryReverse"):
         method = next(method for method in METHODS if method.name == name)
-        request = method.request(namespace="default", execution={"workflow_id": wid}, maximum_page_size=2)
-        true = getattr(t.client, name)(execution=request.execution, maximum_page_size=2).next_page_token
+        request = method.request(
+            namespace="default", execution={"workflow_id": wid}, maximum_page_size=2
+        )
+        true = getattr(t.client, name)(
+            execution=request.execution, maximum_page_size=2
+        ).next_page_token
         assert true
-        tokens = [mutate(chance, true) for _ in range(500)] + [true[:size] for size in range(len(true))]
+        tokens = [mutate(chance, true) for _ in range(500)] + [
+            true[:size] for size in range(len(true))
+        ]
         for value in (0, 1, 3, 10**6, 2**31, 2**63 - 1, 2**63, 2**64 - 1):
             for number in (2, 4, 5):
                 tokens.append(true + varint(number << 3) + varint(value))
@@ -192,17 +232,29 @@ def page_tokens(t: Context):
 def tokens_of_wrong_places(t: Context):
     """A history page token as task token, a query's token at a workflow task, and the like."""
     wid, task, activity_token = open_tasks(t, "w")
-    page = t.client.GetWorkflowExecutionHistory(execution={"workflow_id": wid}, maximum_page_size=1).next_page_token
+    page = t.client.GetWorkflowExecutionHistory(
+        execution={"workflow_id": wid}, maximum_page_size=1
+    ).next_page_token
     for method in TOKEN_METHODS:
         assert t.client.send(method.path, with_token(method, page)).code != OK
-    answer = t.client.send_method("GetWorkflowExecutionHistory", messages.GetWorkflowExecutionHistoryRequest(
-        namespace="default", execution={"workflow_id": wid}, next_page_token=task.task_token).SerializeToString())
+    answer = t.client.send_method(
+        "GetWorkflowExecutionHistory",
+        messages.GetWorkflowExecutionHistoryRequest(
+            namespace="default", execution={"workflow_id": wid}, next_page_token=task.task_token
+        ).SerializeToString(),
+    )
     assert answer.code == CODES.INVALID_ARGUMENT, answer
-    failed = t.client.send_method("RespondActivityTaskCompleted", messages.RespondActivityTaskCompletedRequest(
-        task_token=task.task_token).SerializeToString())
+    failed = t.client.send_method(
+        "RespondActivityTaskCompleted",
+        messages.RespondActivityTaskCompletedRequest(
+            task_token=task.task_token
+        ).SerializeToString(),
+    )
     assert failed.code != OK, failed
-    failed = t.client.send_method("RespondWorkflowTaskCompleted", messages.RespondWorkflowTaskCompletedRequest(
-        task_token=activity_token).SerializeToString())
+    failed = t.client.send_method(
+        "RespondWorkflowTaskCompleted",
+        messages.RespondWorkflowTaskCompletedRequest(task_token=activity_token).SerializeToString(),
+    )
     assert failed.code != OK, failed
     t.client.RespondActivityTaskCompleted(task_token=activity_token)
     t.client.complete(task)
