@@ -41,6 +41,8 @@ STAGES = [
      [build("release"), ctest("release", SANITIZED)]),
     ("parity", "same programs, same histories as the reference server",
      [build("release", "perdure"), [VENV_PYTHON, "-m", "tests.parity"]]),
+    ("hostile", "nothing from outside and no failing disk ends the server or delays others",
+     [build("asan", "perdure"), build("release", "perdure"), [VENV_PYTHON, "-m", "tests.hostile"]]),
     ("e2e", "unmodified SDK workers, the command line, the server as a process",
      [build("release", "perdure"), [VENV_PYTHON, "-m", "tests.e2e"]]),
     ("crash", "kill -9 at random moments under load; what was acknowledged is there, once",
