@@ -1,4 +1,5 @@
-"""Where Temporal's server draws the line: counts and sizes of one run. Most of these load a server for long."""
+"""Where Temporal's server draws the line: counts and sizes of one run. Most of these load a server
+for long."""
 
 from ..harness.commands import activity, complete, marker, payloads
 from ..harness.registry import program
@@ -15,9 +16,13 @@ async def too_many_pending_activities(t: Session):
     """2,000 pending ones per run."""
     nobody = t.id("nobody")
     await t.start()
-    await t.error("2,001", t.complete(await t.poll(), *(activity(f"a{n}", nobody) for n in range(2001))))
+    await t.error(
+        "2,001", t.complete(await t.poll(), *(activity(f"a{n}", nobody) for n in range(2001)))
+    )
     await last_events(t, "refused", 3)
-    await t.error("2,000", t.complete(await t.poll(), *(activity(f"a{n}", nobody) for n in range(2000))))
+    await t.error(
+        "2,000", t.complete(await t.poll(), *(activity(f"a{n}", nobody) for n in range(2000)))
+    )
     await t.signal()
     await t.error("one more", t.complete(await t.poll(), activity("more", nobody)))
     await last_events(t, "at the limit", 3)
@@ -32,7 +37,9 @@ async def suggest_continue_as_new_by_count(t: Session):
         await t.signal()
         await t.step()
     events = await t.events()
-    started = [event for event in events if event.HasField("workflow_task_started_event_attributes")]
+    started = [
+        event for event in events if event.HasField("workflow_task_started_event_attributes")
+    ]
     t.value("ids", [event.event_id for event in started])
     t.value("started", started[-5:])
 
@@ -47,7 +54,10 @@ async def suggest_continue_as_new_by_size(t: Session):
     await t.signal()
     await t.step(complete())
     events = await t.events()
-    t.value("started", [event for event in events if event.HasField("workflow_task_started_event_attributes")])
+    t.value(
+        "started",
+        [event for event in events if event.HasField("workflow_task_started_event_attributes")],
+    )
 
 
 @program(timeout_s=300, slow=True)
@@ -64,7 +74,9 @@ async def too_many_events(t: Session):
 async def too_many_commands(t: Session):
     """100,000 commands in one completion: more events than a run may have."""
     await t.start()
-    await t.error("completion", t.complete(await t.poll(), *(marker(f"m{n}") for n in range(100_000))))
+    await t.error(
+        "completion", t.complete(await t.poll(), *(marker(f"m{n}") for n in range(100_000)))
+    )
     await t.describe()
 
 
@@ -83,5 +95,8 @@ async def too_many_events_in_one_completion(t: Session):
     for count in (51_196, 51_197, 51_198):
         queue = t.id(f"tq-{count}")
         await t.start(t.id(f"{count}"), task_queue={"name": queue})
-        await t.error(f"{count} markers", t.complete(await t.poll(queue), *(marker("m") for _ in range(count))))
+        await t.error(
+            f"{count} markers",
+            t.complete(await t.poll(queue), *(marker("m") for _ in range(count))),
+        )
         await t.describe(f"describe {count}", t.id(f"{count}"))
