@@ -51,8 +51,8 @@ static void register_default_namespace(pdi_node_partition_t *self)
     pd_arena_init(arena);
     pd_random_init(&random, node->options.seed ^ 0x6e616d6573706163u);
     pd_random_uuid(&random, pd_partition_now_ns(self->partition), id);
-    registered = PD_PB_NEW(arena, Perdure__V1__NamespaceRegistered,
-                           perdure__v1__namespace_registered);
+    registered =
+        PD_PB_NEW(arena, Perdure__V1__NamespaceRegistered, perdure__v1__namespace_registered);
     registered->namespace_id = pd_arena_strdup(arena, id);
     registered->name = pd_arena_strdup(arena, node->options.default_namespace);
     registered->retention = pd_pb_duration(arena, 24 * 3600 * NS_PER_S);
@@ -100,6 +100,13 @@ static void run_stop_partition(pd_mail_t *mail)
     pd_partition_stop(self->partition);
 }
 
+static void run_release_partition(pd_mail_t *mail)
+{
+    pdi_node_partition_t *self = PD_CONTAINER_OF(mail, pdi_node_partition_t, release_mail);
+
+    pd_partition_release_waiters(self->partition);
+}
+
 static void run_start_matching(pd_mail_t *mail)
 {
     pdi_node_matching_t *self = PD_CONTAINER_OF(mail, pdi_node_matching_t, start_mail);
@@ -141,6 +148,12 @@ void pd_node_release_polls(pd_node_t *node)
     for (uint32_t i = 0; i < node->options.loop_count; i++) {
         node->matchings[i].stop_mail.run = run_stop_matching;
         pd_loop_post(node->matchings[i].loop, &node->matchings[i].stop_mail);
+    }
+    for (uint32_t i = 0; i < node->options.partition_count; i++) {
+        pdi_node_partition_t *self = &node->partitions[i];
+
+        self->release_mail.run = run_release_partition;
+        pd_loop_post(pd_partition_loop(self->partition), &self->release_mail);
     }
 }
 

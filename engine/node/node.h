@@ -44,7 +44,8 @@ void pd_node_free(pd_node_t *node);
 
 /* `changed` runs on some engine loop, one at a time. */
 void pd_node_start(pd_node_t *node, void (*changed)(void *ctx, pd_node_state_t state), void *ctx);
-/* Answers every waiting poll empty, now and from now on: the first step of a shutdown. */
+/* Answers every waiting poll empty, of histories too, now and from now on: the first step of a
+ * shutdown. */
 void pd_node_release_polls(pd_node_t *node);
 /* Drains, flushes, closes; then STOPPED is told. */
 void pd_node_stop(pd_node_t *node);

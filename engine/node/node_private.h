@@ -11,7 +11,7 @@
 typedef struct pdi_node_partition {
     struct pd_node *node;
     pd_partition_t *partition;
-    pd_mail_t start_mail, stop_mail;
+    pd_mail_t start_mail, release_mail, stop_mail;
     pd_call_t *default_namespace_call;
 } pdi_node_partition_t;
 

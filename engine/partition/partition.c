@@ -155,6 +155,7 @@ void pd_partition_start(pd_partition_t *partition,
     partition->changed = changed;
     partition->changed_ctx = ctx;
     partition->stopping = false;
+    partition->waiters_released = false;
     pdi_partition_acquire(partition);
 }
 

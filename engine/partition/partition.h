@@ -62,6 +62,8 @@ void pd_partition_free(pd_partition_t *partition);
 /* `changed` is told of every change of state. */
 void pd_partition_start(pd_partition_t *partition,
                         void (*changed)(void *ctx, pd_partition_state_t state), void *ctx);
+/* Long polls of histories are answered as if their time were up, from now on at once. */
+void pd_partition_release_waiters(pd_partition_t *partition);
 /* Waits for what is in flight, flushes, closes; then STOPPED is told. */
 void pd_partition_stop(pd_partition_t *partition);
 /* As if the process had died: nothing is flushed or told. For the simulator. */

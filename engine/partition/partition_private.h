@@ -120,7 +120,7 @@ struct pd_partition {
     pd_mail_t writer_closed, reader_closed;
     pd_timer_t retry_timer;
     int64_t retry_delay_ns;
-    bool stopping;
+    bool stopping, waiters_released;
 
     /* Acquiring and replaying */
     pd_log_append_t owner_append;

@@ -67,6 +67,8 @@ void pdi_run_park(pd_partition_t *partition, pd_command_t *command)
     PD_ASSERT(command->call && decision->exec && !decision->wait_expired);
     if (command->call->deadline_ns < until_ns)
         until_ns = command->call->deadline_ns;
+    if (partition->waiters_released)
+        until_ns = pd_partition_now_ns(partition);
     waiter->run = pdi_run_of(partition, decision->exec);
     waiter->command = command;
     waiter->timer.fire = on_expired;
@@ -106,6 +108,24 @@ void pdi_run_changed(pd_partition_t *partition, pd_execution_t *exec, pd_command
         pdi_run_release(partition, run);
 }
 
+/* Failing them would be an error to clients: an SDK does not repeat a call that is older than its
+ * patience, and long polls are. */
+void pd_partition_release_waiters(pd_partition_t *partition)
+{
+    pdi_run_t *run;
+
+    PD_ASSERT_LOOP(partition->options.loop);
+    partition->waiters_released = true;
+    LIST_FOREACH (run, &partition->runs, link) {
+        pdi_waiter_t *waiter;
+
+        TAILQ_FOREACH (waiter, &run->waiters, link) {
+            pd_loop_timer_start(partition->options.loop, &waiter->timer,
+                                pd_partition_now_ns(partition));
+        }
+    }
+}
+
 void pdi_run_fail_all(pd_partition_t *partition, const char *why)
 {
     pdi_run_t *run;
@@ -121,8 +141,7 @@ void pdi_run_fail_all(pd_partition_t *partition, const char *why)
             pd_call_fail(call, pd_rpc_unavailable(call->arena, "%s", why));
         }
         if ((query = TAILQ_FIRST(&run->queries))) {
-            pdi_query_fail(partition, query,
-                           pd_rpc_unavailable(query->command->arena, "%s", why));
+            pdi_query_fail(partition, query, pd_rpc_unavailable(query->command->arena, "%s", why));
             continue; /* that may have released the run */
         }
         pdi_run_release(partition, run);
