@@ -121,6 +121,18 @@ class Case:
     async def result(self, handle: WorkflowHandle) -> Any:
         return await asyncio.wait_for(handle.result(), PATIENCE_S)
 
+    async def result_through_outage(self, handle: WorkflowHandle) -> Any:
+        """The result, whatever happens to the server meanwhile: the SDK itself gives up after some seconds."""
+        end = time.monotonic() + PATIENCE_S
+        while True:
+            try:
+                return await asyncio.wait_for(handle.result(), max(0.1, end - time.monotonic()))
+            except RPCError as failed:
+                gone = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED)
+                if failed.status not in gone or time.monotonic() > end:
+                    raise
+            await asyncio.sleep(0.1)
+
     async def events(self, handle: WorkflowHandle, run_id: str | None = None) -> list:
         return list(
             (await self.client.get_workflow_handle(handle.id, run_id=run_id).fetch_history()).events

@@ -3,8 +3,12 @@
 import asyncio
 import json
 import time
+from datetime import timedelta
 
-from ..case import Case, case
+from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
+
+from ..case import PATIENCE_S, Case, case
 
 STOP_SECONDS = 15
 
@@ -18,7 +22,7 @@ async def sigterm_under_load(t: Case) -> None:
             *(t.start("Waiting", suffix=str(number)) for number in range(50))
         )
         busy = group.create_task(signal_for_ever(handles))
-        results = [group.create_task(t.result(handle)) for handle in handles]
+        results = [group.create_task(t.result_through_outage(handle)) for handle in handles]
         await t.answers(handles[0], "count", lambda count: count >= 3)
         begin = time.monotonic()
         code = await t.server.terminate()
@@ -37,6 +41,24 @@ async def signal_for_ever(handles: list) -> None:
         await asyncio.gather(
             *(handle.signal("say", "again") for handle in handles), return_exceptions=True
         )
+
+
+@case(alone=True)
+async def sigterm_answers_long_polls(t: Case) -> None:
+    """Who waits for events when the server goes gets an empty page to go on with, not an error."""
+    handle = await t.start("Waiting")
+    service = t.client.workflow_service
+    request = GetWorkflowExecutionHistoryRequest(
+        namespace="default", execution=WorkflowExecution(workflow_id=handle.id), wait_new_event=True)
+    page = await service.get_workflow_execution_history(request)
+    request.next_page_token = page.next_page_token
+    waiting = asyncio.create_task(service.get_workflow_execution_history(
+        request, retry=False, timeout=timedelta(seconds=PATIENCE_S)))
+    await t.events(handle)  # calls of one connection arrive in order: the other one waits by now
+    assert not waiting.done()
+    assert await t.server.terminate() == 0
+    page = await waiting
+    assert not page.history.events and page.next_page_token, page
 
 
 @case(alone=True)
