@@ -114,14 +114,10 @@ class Server:
             self.process.kill()
             self.process.wait()
 
-    def verify_log(self) -> subprocess.CompletedProcess:
-        return subprocess.run(
-            [str(self.binary), "log", "verify", "--data", self.data],
-            capture_output=True,
-            text=True,
-            env={**os.environ, **SANITIZERS},
-            timeout=120,
-        )
+    def log(self, what: str, binary: Path | None = None) -> subprocess.CompletedProcess:
+        """`perdure log verify` or `perdure log dump`."""
+        return subprocess.run([str(binary or self.binary), "log", what, "--data", self.data], capture_output=True,
+                              env={**os.environ, **SANITIZERS}, timeout=120)
 
     def close(self) -> None:
         if self.alive():
