@@ -17,5 +17,6 @@ find_library(PD_JEMALLOC jemalloc)
 if(NOT PD_JEMALLOC OR PD_SANITIZE)
   set(PD_MALLOC "")
 else()
-  set(PD_MALLOC ${PD_JEMALLOC})
+  # Nothing refers to it before base/ does, which the linker sees later.
+  set(PD_MALLOC -Wl,--push-state,--no-as-needed ${PD_JEMALLOC} -Wl,--pop-state)
 endif()
