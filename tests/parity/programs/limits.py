@@ -1,5 +1,5 @@
 """Where Temporal's server draws the line: counts and sizes of one run. Most of these load a server
-for long."""
+for long, so that the reference loses tasks of other programs: those are slow ones."""
 
 from ..harness.commands import activity, complete, marker, payloads
 from ..harness.registry import program
@@ -11,7 +11,7 @@ async def last_events(t: Session, name: str, count: int) -> None:
     t.value(name, {"events": len(events), "last": events[-count:]})
 
 
-@program(timeout_s=120)
+@program(timeout_s=120, slow=True)
 async def too_many_pending_activities(t: Session):
     """2,000 pending ones per run."""
     nobody = t.id("nobody")
@@ -28,7 +28,7 @@ async def too_many_pending_activities(t: Session):
     await last_events(t, "at the limit", 3)
 
 
-@program(timeout_s=120)
+@program(timeout_s=120, slow=True)
 async def suggest_continue_as_new_by_count(t: Session):
     """From 4,096 events on."""
     await t.start()
