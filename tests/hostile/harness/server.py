@@ -20,7 +20,8 @@ SANITIZERS = {
     "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1:exitcode=99",
 }
 DEATHS = re.compile(
-    r"AddressSanitizer|LeakSanitizer|runtime error:|[Aa]ssertion .*failed|PD_ASSERT|terminate called"
+    r"AddressSanitizer|LeakSanitizer|runtime error:|[Aa]ssertion .*failed|PD_ASSERT"
+    r"|terminate called"
 )
 
 
