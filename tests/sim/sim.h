@@ -1,17 +1,18 @@
 /* sim.h -- one simulated run of the whole server under one seed: what its parts share.
  *
  * Loop 0 carries the broker (the memory log's storage), loop 1 the frontend, clients and workers,
- * the others the engine. Parts: sim_world (the server, its crashes), sim_client, sim_worker (who use
- * it), sim_ledger (what they were promised), sim_audit (what the log says), check_* (whether the two
- * agree). Thread: one. */
-#ifndef TESTS_SIM_SIM_H
-#define TESTS_SIM_SIM_H
+ * the others the engine. Parts: sim_world (the server, its crashes), sim_client, sim_worker (who
+ * use it), sim_ledger (what they were promised), sim_audit (what the log says), check_* (whether
+ * the two agree). Thread: one. */
+#ifndef PD_TESTS_SIM_SIM_H
+#define PD_TESTS_SIM_SIM_H
 
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
 
 #include "api/pb/time.h"
 #include "base/assert.h"
 #include "base/memory.h"
+#include "log/record/record.h"
 #include "tests/sim/sim_loop.h"
 
 #define SIM_US INT64_C(1000)
@@ -34,6 +35,7 @@ typedef struct sim_options {
     uint64_t seed;
     uint64_t step_count; /* of the part with faults; 0: the seed chooses */
     bool verbose;
+    pd_record_codec_t *codec; /* of perdure.v1.Record; making one takes long, so runs share it */
 } sim_options_t;
 
 typedef struct sim {

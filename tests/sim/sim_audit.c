@@ -103,7 +103,7 @@ static void read_record(sim_audit_t *audit, uint32_t index, const pd_log_record_
 
     audit->record_count++;
     pd_arena_init(&arena);
-    if (pd_record_decode(audit->sim->world->codec, &arena, stored->value, &message, NULL) ==
+    if (pd_record_decode(audit->sim->options.codec, &arena, stored->value, &message, NULL) ==
         PD_OK) {
         record = (Perdure__V1__Record *)message;
         link = (pd_chain_record_t){
@@ -118,8 +118,7 @@ static void read_record(sim_audit_t *audit, uint32_t index, const pd_log_record_
                       (int)record->body_case);
             if (record->body_case == PERDURE__V1__RECORD__BODY_TRANSITION)
                 add_transition(audit, record->transition);
-            SIM_CHECK(audit->sim,
-                      pd_store_apply(partition->shadow, record, &error) == PD_OK,
+            SIM_CHECK(audit->sim, pd_store_apply(partition->shadow, record, &error) == PD_OK,
                       "partition %u: record %lld counts but does not fit the state: %s", index,
                       (long long)stored->offset, error.text);
             partition->counted_since_compared++;
@@ -215,13 +214,11 @@ void sim_audit_free(sim_audit_t *audit)
 
     for (uint32_t i = 0; i < audit->sim->partition_count; i++)
         pd_store_free(audit->partitions[i].shadow);
-    HASH_ITER(hh, audit->workflows, workflow, next_workflow)
-    {
+    HASH_ITER (hh, audit->workflows, workflow, next_workflow) {
         HASH_DEL(audit->workflows, workflow);
         pd_free(workflow);
     }
-    HASH_ITER(hh, audit->runs, run, next)
-    {
+    HASH_ITER (hh, audit->runs, run, next) {
         HASH_DEL(audit->runs, run);
         check_history_deinit(&run->check);
         pd_free(run->events);

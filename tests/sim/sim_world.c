@@ -100,7 +100,7 @@ static void begin_life(sim_world_t *world)
         .partition_count = sim->partition_count,
         .loops = engine_loops,
         .loop_count = loop_count,
-        .codec = world->codec,
+        .codec = world->sim->options.codec,
         .store_shared = world->store_shared,
         .store_cache_size_max = sim_chance(sim, 50) ? 16 * 1024 : MIB,
         .flush_size = sim_chance(sim, 50) ? 32 * 1024 : MIB,
@@ -216,8 +216,8 @@ static void crash(sim_world_t *world)
 static void clock_jump(sim_world_t *world)
 {
     sim_t *sim = world->sim;
-    int64_t by_ns = sim_chance(sim, 80) ? sim_between(sim, 0, 30 * SIM_S)
-                                        : sim_between(sim, 0, 3600 * SIM_S);
+    int64_t by_ns =
+        sim_chance(sim, 80) ? sim_between(sim, 0, 30 * SIM_S) : sim_between(sim, 0, 3600 * SIM_S);
 
     sim_trace(sim, "the clock jumps by %lld ms", (long long)(by_ns / SIM_MS));
     sim->loops.now_ns += by_ns;
@@ -321,7 +321,6 @@ sim_world_t *sim_world_new(sim_t *sim)
     world->storage = pd_log_memory_new(&log_options);
     SIM_CHECK(sim, pd_store_shared_new(&shared_options, &world->store_shared, &error) == PD_OK,
               "no store: %s", error.text);
-    world->codec = pd_record_codec_new(&perdure__v1__record__descriptor);
     return world;
 }
 
@@ -331,7 +330,6 @@ void sim_world_free(sim_world_t *world)
     pd_loop_timer_stop(sim_front(world->sim), &world->start_timer);
     pd_log_memory_free(world->storage);
     pd_store_shared_free(world->store_shared);
-    pd_record_codec_free(world->codec);
     pd_free(world);
 }
 
