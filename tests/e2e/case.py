@@ -122,13 +122,18 @@ class Case:
         return await asyncio.wait_for(handle.result(), PATIENCE_S)
 
     async def result_through_outage(self, handle: WorkflowHandle) -> Any:
-        """The result, whatever happens to the server meanwhile: the SDK itself gives up after some seconds."""
+        """The result, whatever happens to the server meanwhile: the SDK itself gives up after some
+        seconds."""
         end = time.monotonic() + PATIENCE_S
         while True:
             try:
                 return await asyncio.wait_for(handle.result(), max(0.1, end - time.monotonic()))
             except RPCError as failed:
-                gone = (RPCStatusCode.UNAVAILABLE, RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED)
+                gone = (
+                    RPCStatusCode.UNAVAILABLE,
+                    RPCStatusCode.CANCELLED,
+                    RPCStatusCode.DEADLINE_EXCEEDED,
+                )
                 if failed.status not in gone or time.monotonic() > end:
                     raise
             await asyncio.sleep(0.1)

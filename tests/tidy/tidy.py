@@ -14,7 +14,8 @@ import samples
 from source import Source
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-TEXT = (".c", ".h", ".py", ".md", ".proto", ".cmake", ".txt", ".json", ".yml", ".go", ".mod")
+TEXT = (".c", ".h", ".py", ".md", ".proto", ".cmake", "CMakeLists.txt", "requirements.txt",
+        "packages.txt", ".json", ".yml", ".go", ".mod")
 DATA = re.compile(r"\.avsc$|^log/record/schemas/|^tests/.*/(golden|saved|reference)/")
 
 

@@ -49,7 +49,8 @@ async def sigterm_answers_long_polls(t: Case) -> None:
     handle = await t.start("Waiting")
     service = t.client.workflow_service
     request = GetWorkflowExecutionHistoryRequest(
-        namespace="default", execution=WorkflowExecution(workflow_id=handle.id), wait_new_event=True)
+        namespace="default", execution=WorkflowExecution(workflow_id=handle.id),
+        wait_new_event=True)
     page = await service.get_workflow_execution_history(request)
     request.next_page_token = page.next_page_token
     waiting = asyncio.create_task(service.get_workflow_execution_history(

@@ -28,7 +28,9 @@ def started(dump: bytes) -> list[str]:
 def histories(client: Client, wids: list[str]) -> dict[str, bytes]:
     found = {}
     for wid in wids:
-        request = messages.GetWorkflowExecutionHistoryRequest(namespace="default", execution={"workflow_id": wid})
+        request = messages.GetWorkflowExecutionHistoryRequest(
+            namespace="default", execution={"workflow_id": wid}
+        )
         answer = client.send_method("GetWorkflowExecutionHistory", request.SerializeToString(), 60)
         assert answer.code == OK, f"{wid}: {answer}"
         found[wid] = answer.data
@@ -61,5 +63,7 @@ def everything_again(t: Context):
     after = read_again(server, wids)
     t.note(f"{len(wids)} workflows")
     for wid in wids:
-        assert len(before[wid]) == len(after[wid]), f"{wid}: {len(before[wid])} and {len(after[wid])} bytes"
+        assert len(before[wid]) == len(
+            after[wid]
+        ), f"{wid}: {len(before[wid])} and {len(after[wid])} bytes"
     t.connect()

@@ -117,8 +117,12 @@ class Server:
 
     def log(self, what: str, binary: Path | None = None) -> subprocess.CompletedProcess:
         """`perdure log verify` or `perdure log dump`."""
-        return subprocess.run([str(binary or self.binary), "log", what, "--data", self.data], capture_output=True,
-                              env={**os.environ, **SANITIZERS}, timeout=120)
+        return subprocess.run(
+            [str(binary or self.binary), "log", what, "--data", self.data],
+            capture_output=True,
+            env={**os.environ, **SANITIZERS},
+            timeout=120,
+        )
 
     def close(self) -> None:
         if self.alive():
