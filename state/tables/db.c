@@ -66,10 +66,10 @@ pd_status_t pdi_db_error(char *text, const char *doing, pd_error_t *error)
 
     if (!text)
         return PD_OK;
-    if (strstr(text, "lock "))
-        status = PD_LOCKED;
-    else if (strncmp(text, "Corruption", 10) == 0)
+    if (strncmp(text, "Corruption", 10) == 0) /* which may be one of a "block " */
         status = PD_CORRUPT;
+    else if (strstr(text, "lock hold by current process") || strstr(text, "While lock file"))
+        status = PD_LOCKED;
     pd_error_set(error, status, "RocksDB, %s: %s", doing, text);
     rocksdb_free(text);
     return status;
