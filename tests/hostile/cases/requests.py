@@ -13,7 +13,7 @@ from ..harness.reflect import Maker, at_place, delimited, merged, mutate, places
 from ..harness.registry import case
 from ..harness.runner import Context
 
-CALL_COUNT = 6000
+CALL_COUNT = 4000
 IN_FLIGHT_MAX = 100
 # What a wrong request may get. INTERNAL, UNKNOWN, UNAVAILABLE and DATA_LOSS are answers to our own
 # mistakes.

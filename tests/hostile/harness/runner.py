@@ -17,6 +17,7 @@ from .server import Server
 
 ROOT = Path(__file__).resolve().parents[3]
 DEFAULT_SEED = 1
+WHY_SIZE_MAX = 4000
 DELAY_MAX_S = 10  # sanitizers, and a machine with other things to do
 
 
@@ -114,7 +115,7 @@ def run_case(context: Context, case: Case) -> str:
         f"{outcome:8}{case.group}.{case.name} {time.monotonic() - began:.1f} s{notes}", flush=True
     )
     if why:
-        print("    " + why.replace("\n", "\n    "), flush=True)
+        print("    " + why[:WHY_SIZE_MAX].replace("\n", "\n    "), flush=True)
     return outcome
 
 
