@@ -44,10 +44,10 @@ static uint32_t some_ppm(sim_t *sim, uint32_t max_ppm)
 static pd_log_memory_faults_t draw_faults(sim_t *sim)
 {
     pd_log_memory_faults_t faults = {
-        .fail_ppm = some_ppm(sim, 10000),
-        .unknown_landed_ppm = some_ppm(sim, 10000),
-        .unknown_lost_ppm = some_ppm(sim, 10000),
-        .unknown_late_ppm = some_ppm(sim, 10000),
+        .fail_ppm = some_ppm(sim, 20000),
+        .unknown_landed_ppm = some_ppm(sim, 20000),
+        .unknown_lost_ppm = some_ppm(sim, 20000),
+        .unknown_late_ppm = some_ppm(sim, 20000),
         .io_ppm = sim_chance(sim, 10) ? 1000 : 0,
         .foreign_ppm = some_ppm(sim, 20000),
         .gap_ppm = some_ppm(sim, 20000),
@@ -273,7 +273,8 @@ static void plan_event(sim_world_t *world)
 {
     world->event_timer.fire = on_event_timer;
     pd_loop_timer_start(sim_front(world->sim), &world->event_timer,
-                        sim_now_ns(world->sim) + sim_between(world->sim, 0, 10 * SIM_S));
+                        sim_now_ns(world->sim) +
+                            sim_between(world->sim, 0, world->hectic ? SIM_S : 10 * SIM_S));
 }
 
 void sim_world_tick(sim_world_t *world)
@@ -315,9 +316,10 @@ sim_world_t *sim_world_new(sim_t *sim)
     pd_error_t error;
 
     world->sim = sim;
+    world->hectic = sim_chance(sim, 30);
     for (int i = 0; i < PD_LOG_TOPIC_COUNT; i++)
         log_options.partition_counts[i] = sim->partition_count;
-    calm_faults(&log_options.faults);
+    log_options.faults = draw_faults(sim);
     world->storage = pd_log_memory_new(&log_options);
     SIM_CHECK(sim, pd_store_shared_new(&shared_options, &world->store_shared, &error) == PD_OK,
               "no store: %s", error.text);

@@ -26,6 +26,7 @@ struct sim_world {
     pd_frontend_t *frontend;
     pd_node_state_t state;
     bool stopping;
+    bool hectic; /* faults follow one another closely */
     bool event_due;
     uint32_t life_count, crash_count, stop_count;
     uint32_t disk; /* which of the disks */
