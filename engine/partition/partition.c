@@ -216,11 +216,6 @@ void pd_partition_crash(pd_partition_t *partition)
     pdi_partition_maybe_stopped(partition);
 }
 
-pd_store_t *pd_partition_store(pd_partition_t *partition)
-{
-    return partition->store;
-}
-
 pd_loop_t *pd_partition_loop(pd_partition_t *partition)
 {
     return partition->options.loop;

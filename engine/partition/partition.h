@@ -83,7 +83,6 @@ void pd_partition_answer_query(
 /* Matching brought a direct query and a worker together. */
 void pd_partition_hand_out_query(pd_partition_t *partition, pd_poll_t *poll, uint64_t query_id);
 
-pd_store_t *pd_partition_store(pd_partition_t *partition);
 pd_loop_t *pd_partition_loop(pd_partition_t *partition);
 uint32_t pd_partition_index(const pd_partition_t *partition);
 pd_partition_state_t pd_partition_state(const pd_partition_t *partition);
