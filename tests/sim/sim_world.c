@@ -88,6 +88,13 @@ static void on_node_changed(void *ctx, pd_node_state_t state)
     world->state = state;
 }
 
+static void run_begun(pd_mail_t *mail)
+{
+    struct sim_begun *begun = PD_CONTAINER_OF(mail, struct sim_begun, mail);
+
+    begun->world->begun_left--;
+}
+
 static void begin_life(sim_world_t *world)
 {
     sim_t *sim = world->sim;
@@ -130,6 +137,12 @@ static void begin_life(sim_world_t *world)
     world->frontend = pd_frontend_new(&frontend_options);
     world->stopping = false;
     pd_node_start(world->node, on_node_changed, world);
+    world->begun_left = loop_count;
+    for (uint32_t i = 0; i < loop_count; i++) { /* behind the node's own */
+        world->begun[i].world = world;
+        world->begun[i].mail.run = run_begun;
+        pd_loop_post(engine_loops[i], &world->begun[i].mail);
+    }
 }
 
 static void on_start_timer(pd_timer_t *timer)
@@ -240,10 +253,10 @@ static void have_event(sim_world_t *world)
     uint64_t what = sim_below(sim, 100);
     pd_log_memory_faults_t faults;
 
-    if (what < 25 && world->node) {
+    if (what < 25 && world->node && !world->begun_left) {
         crash(world);
         plan_start(world);
-    } else if (what < 32 && world->node && !world->stopping) {
+    } else if (what < 32 && world->node && !world->stopping && !world->begun_left) {
         sim_trace(sim, "stop");
         world->stopping = true;
         world->stop_count++;

@@ -25,6 +25,11 @@ struct sim_world {
     pd_node_t *node;
     pd_frontend_t *frontend;
     pd_node_state_t state;
+    struct sim_begun {
+        pd_mail_t mail;
+        struct sim_world *world;
+    } begun[SIM_LOOP_COUNT_MAX];
+    uint32_t begun_left; /* engine loops on which the node has not been started yet */
     bool stopping;
     bool hectic; /* faults follow one another closely */
     bool event_due;
