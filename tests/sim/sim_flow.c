@@ -188,7 +188,8 @@ static void add_activity(sim_commands_t *commands, pd_random_t *random, pd_arena
     attributes->request_eager_execution = pd_random_below(random, 4) == 0;
 }
 
-static void add_timer(sim_commands_t *commands, pd_random_t *random, pd_arena_t *arena,
+/* True: it fires some day. */
+static bool add_timer(sim_commands_t *commands, pd_random_t *random, pd_arena_t *arena,
                       const char *id)
 {
     ATTRIBUTES(StartTimer) *attributes = add(commands, arena, COMMAND(START_TIMER),
@@ -199,6 +200,7 @@ static void add_timer(sim_commands_t *commands, pd_random_t *random, pd_arena_t 
     attributes->start_to_fire_timeout =
         eternal ? pd_pb_duration(arena, INT64_C(290) * 365 * 86400 * SIM_S)
                 : some(random, arena, pd_random_below(random, 4) ? 5000 : 300000);
+    return !eternal;
 }
 
 static void add_marker(sim_commands_t *commands, pd_arena_t *arena, uint32_t turn)
@@ -300,6 +302,7 @@ void sim_flow_decide(sim_t *sim, const sim_flow_t *flow, pd_arena_t *arena, cons
                      bool give_up, sim_commands_t *commands)
 {
     pd_random_t random;
+    bool waits = false;
     char id[40];
     uint64_t count;
 
@@ -318,16 +321,18 @@ void sim_flow_decide(sim_t *sim, const sim_flow_t *flow, pd_arena_t *arena, cons
     count = 1 + pd_random_below(&random, 3);
     for (uint64_t i = 0; i < count; i++) {
         snprintf(id, sizeof(id), "%u-%u", flow->turn, (unsigned)i);
-        if (pd_random_below(&random, 5) < 3)
+        if (pd_random_below(&random, 5) < 3) {
             add_activity(commands, &random, arena, id, task_queue);
-        else
-            add_timer(commands, &random, arena, id);
+            waits = true;
+        } else if (add_timer(commands, &random, arena, id)) {
+            waits = true;
+        }
     }
     if (pd_random_below(&random, 4) == 0)
         add_marker(commands, arena, flow->turn);
-    /* A timer of a thousand years may be all there is: then close at once. */
+    /* A timer of a thousand years may be all there is. */
     snprintf(id, sizeof(id), "%u-last", flow->turn);
-    if (!waits_for_something(flow))
+    if (!waits)
         add_activity(commands, &random, arena, id, task_queue);
 }
 
