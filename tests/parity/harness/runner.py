@@ -4,6 +4,7 @@ differs."""
 import argparse
 import asyncio
 import fnmatch
+import gzip
 import json
 import logging
 import os
@@ -24,6 +25,18 @@ from .session import Session
 
 HERE = Path(__file__).resolve().parents[1]
 CRASH = "!exception"
+
+
+def read(file: Path) -> str:
+    """Text of a file, gzipped or not."""
+    data = file.read_bytes()
+    return (gzip.decompress(data) if file.suffix == ".gz" else data).decode()
+
+
+def write(file: Path, text: str) -> None:
+    """The same bytes for the same text, so that a saved file changes only with its content."""
+    data = text.encode()
+    file.write_bytes(gzip.compress(data, 9, mtime=0) if file.suffix == ".gz" else data)
 
 
 @dataclass
@@ -158,7 +171,7 @@ class Run:
     def use_saved(self, file: Path) -> None:
         """Takes the reference's observations from a file instead of a server."""
         self.saved = {
-            name.split("/", 1)[1]: seen for name, seen in json.loads(file.read_text()).items()
+            name.split("/", 1)[1]: seen for name, seen in json.loads(read(file)).items()
         }
 
     async def main(self, programs: list[registry.Program]) -> int:
@@ -297,7 +310,7 @@ class Run:
                     key=lambda outcome: (outcome.program.group, outcome.program.name),
                 )
                 saved = {f"{o.program.group}/{o.program.name}": getattr(o, name) for o in ordered}
-                Path(file).write_text(json.dumps(saved, indent=1, ensure_ascii=False) + "\n")
+                write(Path(file), json.dumps(saved, indent=1, ensure_ascii=False) + "\n")
 
     def worth_saving(self) -> list[Outcome]:
         """Between two references: what both agree on. Otherwise whatever did not fail by itself."""
