@@ -1,8 +1,8 @@
 /* The partition's clock: one armed timer per run, at the earliest of its deadlines or before.
  *
  * Most deadlines are never reached (a workflow task's timeout, an activity's), so moving the timer
- * for each would be wasted: it is only ever moved forward to an earlier time, and when it fires too
- * early nothing is due and it is set again. */
+ * for each would be wasted: while the run is open it is only ever moved forward to an earlier time,
+ * and when it fires too early nothing is due and it is set again. */
 #include "engine/partition/partition_private.h"
 
 static const char *key_of(pd_arena_t *arena, const char *namespace_id, const char *workflow_id,
@@ -154,7 +154,10 @@ void pdi_clock_watch(pd_partition_t *partition, pd_execution_t *exec)
         deadline = deadline_of(partition, row->namespace_id, row->workflow_id, row->run_id);
         exec->clock = deadline;
     }
-    arm(partition, deadline, exec->deadline_hint_ns);
+    if (pd_execution_is_running(exec))
+        arm(partition, deadline, exec->deadline_hint_ns);
+    else /* only its removal is left: do not load it again for the timeouts it has escaped */
+        pd_loop_timer_start(partition->options.loop, &deadline->timer, exec->deadline_hint_ns);
 }
 
 void pdi_clock_watch_key(pd_partition_t *partition, const char *namespace_id,
