@@ -15,7 +15,12 @@
 #include "base/diag.h"
 #include "tests/sim/sim.h"
 
-enum { BATCH_COUNT = 50, FAILURE_COUNT_MAX = 20, SEED_SECONDS_MAX = 120 };
+enum {
+    BATCH_COUNT = 50,
+    REGRESSION_COUNT_MAX = 1000,
+    FAILURE_COUNT_MAX = 20,
+    SEED_SECONDS_MAX = 120,
+};
 
 /* Sanitizers read these before main. Half the time would go into stacks of allocations; a seed that
  * fails is run again with ASAN_OPTIONS=malloc_context_size=30 to see them. */
@@ -89,24 +94,41 @@ static void run_apart(program_t *program, const uint64_t *seeds, uint64_t count)
     }
 }
 
-/* Lines "<seed> <what it was>"; # begins a comment. */
-static void run_regressions(program_t *program)
+/* Lines "<seed> <what it was>"; # begins a comment. All are read before the first child: one that
+ * ends with the file still open would set its offset back for us, too. */
+static uint64_t read_regressions(const char *path, uint64_t seeds[REGRESSION_COUNT_MAX])
 {
-    FILE *file = fopen(program->regressions, "r");
+    FILE *file = fopen(path, "r");
+    uint64_t count = 0;
     char line[256];
 
     if (!file) {
-        perror(program->regressions);
+        perror(path);
         exit(2);
     }
     while (fgets(line, sizeof(line), file)) {
         char *end;
         uint64_t seed = strtoull(line, &end, 10);
 
-        if (end != line)
-            run_apart(program, &seed, 1);
+        if (end == line)
+            continue;
+        if (count == REGRESSION_COUNT_MAX) {
+            fprintf(stderr, "sim: more than %d regressions\n", REGRESSION_COUNT_MAX);
+            exit(2);
+        }
+        seeds[count++] = seed;
     }
     fclose(file);
+    return count;
+}
+
+static void run_regressions(program_t *program)
+{
+    uint64_t seeds[REGRESSION_COUNT_MAX];
+    uint64_t count = read_regressions(program->regressions, seeds);
+
+    for (uint64_t i = 0; i < count; i++)
+        run_apart(program, &seeds[i], 1);
 }
 
 static void run_all(program_t *program)
