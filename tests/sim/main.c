@@ -20,7 +20,6 @@ enum {
     REGRESSION_COUNT_MAX = 1000,
     FAILURE_COUNT_MAX = 20,
     SEED_SECONDS_MAX = 120,
-    REGRESSION_COUNT_MAX = 1000,
 };
 
 /* Sanitizers read these before main. Half the time would go into stacks of allocations; a seed that
@@ -107,11 +106,17 @@ static uint64_t read_regressions(const char *path, uint64_t seeds[REGRESSION_COU
         perror(path);
         exit(2);
     }
-    while (count < REGRESSION_COUNT_MAX && fgets(line, sizeof(line), file)) {
+    while (fgets(line, sizeof(line), file)) {
         char *end;
+        uint64_t seed = strtoull(line, &end, 10);
 
-        seeds[count] = strtoull(line, &end, 10);
-        count += end != line;
+        if (end == line)
+            continue;
+        if (count == REGRESSION_COUNT_MAX) {
+            fprintf(stderr, "sim: more than %d regressions\n", REGRESSION_COUNT_MAX);
+            exit(2);
+        }
+        seeds[count++] = seed;
     }
     fclose(file);
     return count;
