@@ -432,8 +432,8 @@ int64_t end_offset(harness_t *harness, pd_log_topic_t topic, uint32_t partition)
 
     consumer_open(&consumer, harness, topic, partition);
     read = consumer_read(&consumer, PD_LOG_END);
+    /* Not necessarily empty: a late append of an earlier writer may land while the read runs. */
     end = read->end_offset;
-    assert_int_equal(read->count, 0);
     assert_int_equal(read->next_offset, end);
     consumer_close(&consumer);
     return end;
