@@ -2,7 +2,6 @@
 
 import os
 import re
-import resource
 import shutil
 import signal
 import subprocess
@@ -50,11 +49,10 @@ class Server:
         before = len(self.output())
         with open(self.output_path, "ab") as output:
             self.process = subprocess.Popen(
-                [str(self.binary), "dev", "--data", self.data, "--port", "0"],
+                [*self._limit(), str(self.binary), "dev", "--data", self.data, "--port", "0"],
                 stdout=output,
                 stderr=output,
                 env={**os.environ, **SANITIZERS},
-                preexec_fn=self._limit if self.descriptors else None,
             )
         end = time.monotonic() + START_TIMEOUT_S
         while time.monotonic() < end:
@@ -68,8 +66,10 @@ class Server:
         self.kill()
         raise RuntimeError(f"the server neither starts nor ends:\n{self.output()[before:]}")
 
-    def _limit(self) -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
+    def _limit(self) -> list[str]:
+        """Words before the command. By a program of its own: a preexec_fn runs after a fork, which
+        the gRPC threads of this process do not survive when their descriptors fail."""
+        return ["prlimit", f"--nofile={self.descriptors}"] if self.descriptors else []
 
     @property
     def address(self) -> str:
