@@ -54,7 +54,9 @@ struct pd_command {
     const void *request;                 /* the API's request message, checked by the frontend */
     const Perdure__V1__TaskToken *token; /* kinds that answer a task */
     pd_poll_t *poll; /* START_* kinds: the poller, answered instead of `call`, which is NULL */
-    int64_t scheduled_event_id; /* … which one */
+    Perdure__V1__Received *received; /* numbered messages: which one this is; else NULL */
+    const char *command_id;          /* of a producer's command, against repeats; else NULL */
+    int64_t scheduled_event_id;      /* … which one */
     int32_t attempt;
     void *user;              /* of the kind */
     pd_decision_t *decision; /* set while in the partition */

@@ -31,6 +31,16 @@ struct pd_decision {
     pd_draft_t *drafts;
     pd_draft_t *last_draft;
 
+    /* What this step says to other workflows: the record carries it, and it is sent once the record
+     * counts. Filled by pd_decision_send. */
+    Perdure__V1__Message **messages;
+    size_t message_count;
+    size_t message_capacity;
+    /* The numbered message or the identified command that caused this; noted in the transition even
+     * when nothing else happens. NULL: none. */
+    Perdure__V1__Received *received;
+    const char *command_id;
+
     const void *response; /* API message in the arena; NULL with no error: empty answer by kind */
     const pd_rpc_error_t *error;
     /* Instead of `response`: already serialised (histories are spliced in as wire bytes). */

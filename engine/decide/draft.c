@@ -84,6 +84,7 @@ pd_draft_t *pd_draft_new_run(pd_decision_t *decision, const char *run_id)
 void pd_decision_discard(pd_decision_t *decision)
 {
     decision->drafts = decision->last_draft = NULL;
+    decision->message_count = 0;
 }
 
 /* ---- adding events ---- */
@@ -430,7 +431,7 @@ size_t pd_draft_flush_buffer(pd_draft_t *draft)
     return count;
 }
 
-/* ---- stickiness, closing, the record ---- */
+/* ---- stickiness, closing ---- */
 
 void pd_draft_set_sticky(pd_draft_t *draft, const char *worker_task_queue,
                          int64_t schedule_to_start_timeout_ns)
@@ -490,21 +491,40 @@ pd_history_event_t *pd_draft_close(pd_draft_t *draft, Temporal__Api__Enums__V1__
     return event;
 }
 
-Perdure__V1__Transition *pd_decision_transition(pd_decision_t *decision, Perdure__V1__Cause cause)
+/* ---- messages ---- */
+
+Perdure__V1__Message *pd_decision_send(pd_draft_t *sender, const char *namespace_id,
+                                       const char *workflow_id, const char *run_id)
+{
+    pd_decision_t *decision = sender->decision;
+    Perdure__V1__Message *message =
+        PD_PB_NEW(decision->arena, Perdure__V1__Message, perdure__v1__message);
+
+    message->namespace_id = (char *)namespace_id;
+    message->workflow_id = (char *)workflow_id;
+    message->run_id = (char *)run_id;
+    message->sender_namespace_id = (char *)decision->ns->id;
+    message->sender_workflow_id = (char *)decision->workflow_id;
+    message->sender_run_id = (char *)sender->run_id;
+    if (decision->message_count == decision->message_capacity) {
+        size_t capacity = decision->message_capacity ? decision->message_capacity * 2 : 4;
+        Perdure__V1__Message **grown = pd_arena_alloc(decision->arena, capacity * sizeof(grown[0]));
+
+        if (decision->message_count)
+            memcpy(grown, decision->messages, decision->message_count * sizeof(grown[0]));
+        decision->messages = grown;
+        decision->message_capacity = capacity;
+    }
+    decision->messages[decision->message_count++] = message;
+    return message;
+}
+
+/* ---- the record ---- */
+
+static void add_runs(pd_decision_t *decision, Perdure__V1__Transition *transition, size_t count)
 {
     pd_arena_t *arena = decision->arena;
-    Perdure__V1__Transition *transition;
-    size_t count = 0;
 
-    for (pd_draft_t *draft = decision->drafts; draft; draft = draft->next)
-        count += draft->event_count > 0;
-    if (!count)
-        return NULL;
-    transition = PD_PB_NEW(arena, Perdure__V1__Transition, perdure__v1__transition);
-    transition->cause = cause;
-    transition->commands_through = -1;
-    transition->namespace_id = (char *)decision->ns->id;
-    transition->workflow_id = (char *)decision->workflow_id;
     transition->runs = pd_arena_alloc(arena, count * sizeof(transition->runs[0]));
     for (pd_draft_t *draft = decision->drafts; draft; draft = draft->next) {
         Perdure__V1__RunEvents *run;
@@ -517,5 +537,27 @@ Perdure__V1__Transition *pd_decision_transition(pd_decision_t *decision, Perdure
         run->n_events = draft->event_count;
         transition->runs[transition->n_runs++] = run;
     }
+}
+
+Perdure__V1__Transition *pd_decision_transition(pd_decision_t *decision, Perdure__V1__Cause cause)
+{
+    Perdure__V1__Transition *transition;
+    size_t count = 0;
+
+    for (pd_draft_t *draft = decision->drafts; draft; draft = draft->next)
+        count += draft->event_count > 0;
+    if (!count && !decision->message_count && !decision->received && !decision->command_id)
+        return NULL;
+    transition = PD_PB_NEW(decision->arena, Perdure__V1__Transition, perdure__v1__transition);
+    transition->cause = cause;
+    transition->commands_through = -1;
+    transition->namespace_id = (char *)decision->ns->id;
+    transition->workflow_id = (char *)decision->workflow_id;
+    if (count)
+        add_runs(decision, transition, count);
+    transition->messages = decision->messages;
+    transition->n_messages = decision->message_count;
+    transition->received = decision->received;
+    transition->command_id = (char *)decision->command_id;
     return transition;
 }

@@ -110,11 +110,17 @@ void pd_draft_clear_sticky(pd_draft_t *draft);
 pd_history_event_t *pd_draft_close(pd_draft_t *draft, Temporal__Api__Enums__V1__EventType type,
                                    bool force);
 
-/* Forgets all drafts of the decision: a command failed midway, and something else is to be drafted
- * instead. Pointers to drafts are void afterwards. */
+/* A message to another workflow (or another run): the caller fills receiver and body; sender,
+ * target partition and number are filled in when the transition is made. Arena. */
+Perdure__V1__Message *pd_decision_send(pd_draft_t *sender, const char *namespace_id,
+                                       const char *workflow_id, const char *run_id);
+
+/* Forgets all drafts and messages of the decision: a command failed midway, and something else is
+ * to be drafted instead. Pointers to drafts are void afterwards. */
 void pd_decision_discard(pd_decision_t *decision);
 
-/* The transition of all drafts that hold events; NULL when there are none. */
+/* The transition of all drafts that hold events, of the messages sent, and of what was received;
+ * NULL when there is none of these. */
 Perdure__V1__Transition *pd_decision_transition(pd_decision_t *decision, Perdure__V1__Cause cause);
 
 #endif

@@ -287,6 +287,8 @@ void pd_partition_submit(pd_partition_t *partition, pd_command_t *command)
     decision->workflow_id = command->workflow_id;
     decision->store = partition->store;
     decision->wait_expired = wait_expired;
+    decision->received = command->received;
+    decision->command_id = command->command_id;
     command->decision = decision;
     if (find_run(partition, command, decision, &error) != PD_OK) {
         pdi_command_refuse(partition, command,

@@ -35,12 +35,15 @@ pd_module(pd_record DIRS ${record_dir}
 target_sources(pd_record PRIVATE ${generated_dir}/oneof_names.c ${generated_dir}/kept_schemas.c)
 
 pd_program(pd_avsc_writer SOURCES ${record_dir}/tools/avsc_main.c LINK pd_record)
+set(schemas Record Command Rejected Member)
+list(TRANSFORM schemas PREPEND ${CMAKE_BINARY_DIR}/avsc/perdure.v1.)
+list(TRANSFORM schemas APPEND .avsc)
 add_custom_command(
-  OUTPUT ${CMAKE_BINARY_DIR}/avsc/perdure.v1.Record.avsc
+  OUTPUT ${schemas}
   COMMAND pd_avsc_writer ${CMAKE_BINARY_DIR}/avsc
   DEPENDS pd_avsc_writer
   COMMENT "Avro schemas"
   VERBATIM)
-add_custom_target(pd_avsc ALL DEPENDS ${CMAKE_BINARY_DIR}/avsc/perdure.v1.Record.avsc)
+add_custom_target(pd_avsc ALL DEPENDS ${schemas})
 
 pd_program(pd_record_bench SOURCES ${record_dir}/tools/bench_main.c LINK pd_record)

@@ -197,6 +197,7 @@ pd_status_t pd_store_apply(pd_store_t *store, const Perdure__V1__Record *record,
         break;
     case PERDURE__V1__RECORD__BODY_OWNER_CHANGED:
     case PERDURE__V1__RECORD__BODY_BARRIER:
+    case PERDURE__V1__RECORD__BODY_PROGRESS:
         break; /* of interest for the log's position only */
     case PERDURE__V1__RECORD__BODY__NOT_SET:
     case _PERDURE__V1__RECORD__BODY__CASE_IS_INT_SIZE:

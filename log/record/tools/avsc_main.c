@@ -13,6 +13,9 @@
 
 static const ProtobufCMessageDescriptor *const roots[] = {
     &perdure__v1__record__descriptor,
+    &perdure__v1__command__descriptor,
+    &perdure__v1__rejected__descriptor,
+    &perdure__v1__member__descriptor,
 };
 
 static int write_schema(const char *directory, const ProtobufCMessageDescriptor *root, bool keep)
