@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "api/pb/pb.h"
+#include "base/assert.h"
 #include "base/memory.h"
 #include "log/record/record.h"
 #include "log/record/record_private.h"
