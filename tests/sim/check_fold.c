@@ -56,10 +56,9 @@ void check_fold(sim_t *sim, bool all)
     sim_audit_catch_up(sim->audit);
     for (uint32_t i = 0; i < sim->partition_count; i++) {
         sim_audit_partition_t *audited = &sim->audit->partitions[i];
-        pd_partition_t *partition = sim_world_partition(sim->world, i);
+        pd_partition_t *partition = sim_world_owner(sim->world, i, audited->chain.epoch);
 
-        if (!partition || partition->state != PD_PARTITION_OWNER || partition->pending_count ||
-            partition->epoch != audited->chain.epoch) /* deposed, and about to hear of it */
+        if (!partition || partition->pending_count)
             continue;
         if (!all && !audited->counted_since_compared)
             continue;

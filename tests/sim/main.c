@@ -156,15 +156,21 @@ static const char usage[] =
     "  --steps N           steps with faults, of each run (default: the seed chooses)\n"
     "  --regressions FILE  the seeds listed there\n"
     "  --progress          a line now and then\n"
+    "  --servers N         server processes (default: 1)\n"
     "  --verbose           every step, and the server's diagnostics\n";
 
 static void parse(int argc, char **argv, program_t *program)
 {
     static const struct option longs[] = {
-        {"seed", required_argument, NULL, 's'},  {"seeds", required_argument, NULL, 'c'},
-        {"first", required_argument, NULL, 'f'}, {"steps", required_argument, NULL, 't'},
-        {"verbose", no_argument, NULL, 'v'},     {"regressions", required_argument, NULL, 'r'},
-        {"progress", no_argument, NULL, 'p'},    {NULL, 0, NULL, 0},
+        {"seed", required_argument, NULL, 's'},
+        {"seeds", required_argument, NULL, 'c'},
+        {"first", required_argument, NULL, 'f'},
+        {"steps", required_argument, NULL, 't'},
+        {"servers", required_argument, NULL, 'n'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"regressions", required_argument, NULL, 'r'},
+        {"progress", no_argument, NULL, 'p'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -185,6 +191,13 @@ static void parse(int argc, char **argv, program_t *program)
             break;
         case 'r':
             program->regressions = optarg;
+            break;
+        case 'n':
+            program->options.server_count = (uint32_t)strtoul(optarg, NULL, 10);
+            if (program->options.server_count > SIM_SERVER_COUNT_MAX) {
+                fprintf(stderr, "sim: at most %d servers\n", SIM_SERVER_COUNT_MAX);
+                exit(2);
+            }
             break;
         case 'p':
             program->progress = true;

@@ -1,9 +1,9 @@
 /* sim.h -- one simulated run of the whole server under one seed: what its parts share.
  *
- * Loop 0 carries the broker (the memory log's storage), loop 1 the frontend, clients and workers,
- * the others the engine. Parts: sim_world (the server, its crashes), sim_client, sim_worker (who
- * use it), sim_ledger (what they were promised), sim_audit (what the log says), check_* (whether
- * the two agree). Thread: one. */
+ * Loop 0 carries the broker (the memory log's storage), loop 1 clients and workers, the others the
+ * servers: for each one its frontend's and its engine's. Parts: sim_world (the servers, their
+ * crashes), sim_client, sim_worker (who use them), sim_ledger (what they were promised), sim_audit
+ * (what the log says), check_* (whether the two agree). Thread: one. */
 #ifndef PD_TESTS_SIM_SIM_H
 #define PD_TESTS_SIM_SIM_H
 
@@ -23,7 +23,8 @@
     PD_PB_NEW(arena, Temporal__Api__Workflowservice__V1__##Type,                                   \
               temporal__api__workflowservice__v1__##name)
 
-enum { SIM_LOOP_BROKER, SIM_LOOP_FRONT, SIM_LOOP_ENGINE };
+enum { SIM_LOOP_BROKER, SIM_LOOP_CLIENTS, SIM_LOOP_SERVERS };
+enum { SIM_SERVER_COUNT_MAX = 4 };
 
 typedef struct sim_world sim_world_t;
 typedef struct sim_ledger sim_ledger_t;
@@ -33,7 +34,8 @@ typedef struct sim_workers sim_workers_t;
 
 typedef struct sim_options {
     uint64_t seed;
-    uint64_t step_count; /* of the part with faults; 0: the seed chooses */
+    uint64_t step_count;   /* of the part with faults; 0: the seed chooses */
+    uint32_t server_count; /* 0: one */
     bool verbose;
     pd_record_codec_t *codec; /* of perdure.v1.Record; making one takes long, so runs share it */
 } sim_options_t;
@@ -44,6 +46,8 @@ typedef struct sim {
     sim_loops_t loops;
     bool faults;  /* in the first part of a run */
     bool closing; /* clients make nothing new */
+    uint32_t server_count;
+    uint32_t loops_per_server; /* one of the frontend, the others of the engine */
     uint32_t partition_count;
     uint32_t task_queue_count;
     uint32_t workflow_id_count;
@@ -91,9 +95,9 @@ static inline int64_t sim_between(sim_t *sim, int64_t min_ns, int64_t max_ns)
     return min_ns + (int64_t)pd_random_below(&sim->random, (uint64_t)(max_ns - min_ns) + 1);
 }
 
-static inline pd_loop_t *sim_front(sim_t *sim)
+static inline pd_loop_t *sim_clients_loop(sim_t *sim)
 {
-    return sim_loops_at(&sim->loops, SIM_LOOP_FRONT);
+    return sim_loops_at(&sim->loops, SIM_LOOP_CLIENTS);
 }
 
 static inline int64_t sim_now_ns(const sim_t *sim)

@@ -26,7 +26,7 @@ typedef struct work {
 static void end_work(work_t *work)
 {
     work->sim->workers->open_task_count--;
-    pd_loop_timer_stop(sim_front(work->sim), &work->timer);
+    pd_loop_timer_stop(sim_clients_loop(work->sim), &work->timer);
     pd_arena_deinit(&work->arena);
     pd_free(work);
 }
@@ -34,7 +34,8 @@ static void end_work(work_t *work)
 static void later(work_t *work, void (*fire)(pd_timer_t *timer), int64_t delay_ns)
 {
     work->timer.fire = fire;
-    pd_loop_timer_start(sim_front(work->sim), &work->timer, sim_now_ns(work->sim) + delay_ns);
+    pd_loop_timer_start(sim_clients_loop(work->sim), &work->timer,
+                        sim_now_ns(work->sim) + delay_ns);
 }
 
 /* ---- answers ---- */

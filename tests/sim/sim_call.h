@@ -1,13 +1,14 @@
 /* sim_call.h -- RPCs as clients make them: real bytes into the frontend, an answer or a lost
  * connection back.
  *
- * Thread: the front loop. Ownership: a call frees itself after `done` has run; what a reply holds
+ * A call travels: from the clients' loop to the server's frontend, and back. Thread: the clients'
+ * loop. Ownership: a call frees itself after `done` has run; what a reply holds
  * lives until `done` returns. */
 #ifndef PD_TESTS_SIM_SIM_CALL_H
 #define PD_TESTS_SIM_SIM_CALL_H
 
 #include "engine/call.h"
-#include "tests/sim/sim.h"
+#include "tests/sim/sim_server.h"
 
 typedef struct sim_call sim_call_t;
 
@@ -29,15 +30,18 @@ typedef struct sim_call_options {
     void *ctx;
 } sim_call_options_t;
 
+/* To a server that the dice choose. */
 sim_call_t *sim_call(sim_t *sim, const sim_call_options_t *options);
-/* The client lets go: `done` is told CANCELLED, unknown. */
+/* The client lets go: `done` is told CANCELLED, unknown, soon. */
 void sim_call_cancel(sim_call_t *call);
 /* The server died: whatever it says now, no client will hear it. */
-void sim_calls_lose_all(sim_t *sim);
-size_t sim_calls_open_count(const sim_t *sim);
-/* Tells which, for a failure's message. */
-const char *sim_calls_open_text(const sim_t *sim);
+void sim_calls_lose(sim_server_t *server);
+/* Calls that the server has and has not answered; and which, for a failure's message. */
+size_t sim_calls_at_count(const sim_server_t *server);
+const char *sim_calls_at_text(const sim_server_t *server);
 /* Fails when one is open long after its deadline. */
 void sim_calls_check(sim_t *sim);
+/* Runs whatever is due until every client has heard its last answer. The servers are gone. */
+void sim_calls_drain(sim_t *sim);
 
 #endif

@@ -49,12 +49,12 @@ static void on_answered(void *ctx, const sim_reply_t *reply)
     bool again = reply->unknown || reply->code == PD_RPC_RESOURCE_EXHAUSTED;
 
     client->call = NULL;
-    pd_loop_timer_stop(sim_front(sim), &client->impatience);
+    pd_loop_timer_stop(sim_clients_loop(sim), &client->impatience);
     if (client->op && reply->unknown)
         client->op->maybe = true;
     if (again && --client->attempt_left && (client->op || sim_chance(sim, 50))) {
         client->timer.fire = on_retry;
-        pd_loop_timer_start(sim_front(sim), &client->timer,
+        pd_loop_timer_start(sim_clients_loop(sim), &client->timer,
                             sim_now_ns(sim) + sim_between(sim, 50 * SIM_MS, 3 * SIM_S));
         return;
     }
@@ -92,7 +92,7 @@ static void send(sim_client_t *client)
     client->call = sim_call(sim, &client->options);
     if (sim_fault(sim, client->long_poll ? 30 : 5)) {
         client->impatience.fire = on_impatience;
-        pd_loop_timer_start(sim_front(sim), &client->impatience,
+        pd_loop_timer_start(sim_clients_loop(sim), &client->impatience,
                             sim_now_ns(sim) + sim_between(sim, 0, 3 * SIM_S));
     }
 }
@@ -120,7 +120,7 @@ static void on_next(pd_timer_t *timer)
 static void next_later(sim_client_t *client)
 {
     client->timer.fire = on_next;
-    pd_loop_timer_start(sim_front(client->sim), &client->timer,
+    pd_loop_timer_start(sim_clients_loop(client->sim), &client->timer,
                         sim_now_ns(client->sim) + sim_between(client->sim, SIM_MS, 2 * SIM_S));
 }
 
@@ -142,8 +142,8 @@ sim_clients_t *sim_clients_new(sim_t *sim)
 void sim_clients_free(sim_clients_t *clients)
 {
     for (uint32_t i = 0; i < clients->count; i++) {
-        pd_loop_timer_stop(sim_front(clients->sim), &clients->items[i].timer);
-        pd_loop_timer_stop(sim_front(clients->sim), &clients->items[i].impatience);
+        pd_loop_timer_stop(sim_clients_loop(clients->sim), &clients->items[i].timer);
+        pd_loop_timer_stop(sim_clients_loop(clients->sim), &clients->items[i].impatience);
         pd_arena_deinit(&clients->items[i].arena);
     }
     pd_free(clients->items);

@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "base/timer_heap.h"
 
-enum { SIM_LOOP_COUNT_MAX = 6 };
+enum { SIM_LOOP_COUNT_MAX = 16 };
 
 typedef struct sim_loops sim_loops_t;
 

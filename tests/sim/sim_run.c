@@ -84,9 +84,7 @@ static sim_run_t *open_run(sim_t *sim, bool cron_only)
 static bool owned(sim_t *sim)
 {
     for (uint32_t i = 0; i < sim->partition_count; i++) {
-        pd_partition_t *partition = sim_world_partition(sim->world, i);
-
-        if (!partition || pd_partition_state(partition) != PD_PARTITION_OWNER)
+        if (!sim_world_owner(sim->world, i, -1)) /* deposed or not: it hears of it by writing */
             return false;
     }
     return true;
@@ -97,9 +95,9 @@ static bool all_ended(sim_t *sim)
 {
     sim_run_t *cron;
 
+    sim_audit_catch_up(sim->audit);
     if (!sim_clients_idle(sim->clients) || !owned(sim))
         return false;
-    sim_audit_catch_up(sim->audit);
     cron = open_run(sim, true);
     if (cron) {
         sim_clients_terminate(sim->clients, cron);
@@ -146,8 +144,10 @@ static void make(sim_t *sim, const sim_options_t *options)
 {
     sim->options = *options;
     pd_random_init(&sim->random, options->seed);
+    sim->server_count = options->server_count ? options->server_count : 1;
+    sim->loops_per_server = 2 + (uint32_t)sim_below(sim, sim->server_count == 1 ? 3 : 2);
     sim_loops_init(&sim->loops, pd_random_u64(&sim->random),
-                   SIM_LOOP_ENGINE + 1 + (uint32_t)sim_below(sim, 3),
+                   SIM_LOOP_SERVERS + sim->server_count * sim->loops_per_server,
                    INT64_C(1700000000) * SIM_S + (int64_t)sim_below(sim, 1000000) * SIM_S);
     sim->faults = true;
     /* Opening RocksDB is what a short run spends most of its time with. */
@@ -174,6 +174,26 @@ static void unmake(sim_t *sim)
     pd_free(sim);
 }
 
+static void tell(const sim_t *sim)
+{
+    uint32_t lives = 0, crashes = 0;
+
+    if (!sim->options.verbose)
+        return;
+    for (uint32_t i = 0; i < sim->server_count; i++) {
+        lives += sim->world->servers[i].life_count;
+        crashes += sim->world->servers[i].crash_count;
+    }
+    printf("seed %llu: %llu steps, %llu records (%llu void), %llu events, %u lives, %u crashes, "
+           "%u operations acknowledged, %u refused, %u given up, %llu tasks, %llu activities\n",
+           (unsigned long long)sim->options.seed, (unsigned long long)sim->loops.step_count,
+           (unsigned long long)sim->audit->record_count, (unsigned long long)sim->audit->void_count,
+           (unsigned long long)sim->audit->event_count, lives, crashes,
+           sim->ledger->acknowledged_count, sim->ledger->rejected_count,
+           sim->ledger->given_up_count, (unsigned long long)sim->workers->task_count,
+           (unsigned long long)sim->workers->activity_count);
+}
+
 void sim_run(const sim_options_t *options)
 {
     sim_t *sim = PD_NEW(sim_t);
@@ -190,16 +210,6 @@ void sim_run(const sim_options_t *options)
     sim_workers_stop(sim->workers);
     sim_world_stop(sim->world);
     sim_audit_catch_up(sim->audit);
-    if (sim->options.verbose)
-        printf(
-            "seed %llu: %llu steps, %llu records (%llu void), %llu events, %u lives, %u crashes, "
-            "%u operations acknowledged, %u refused, %u given up, %llu tasks, %llu activities\n",
-            (unsigned long long)sim->options.seed, (unsigned long long)sim->loops.step_count,
-            (unsigned long long)sim->audit->record_count,
-            (unsigned long long)sim->audit->void_count, (unsigned long long)sim->audit->event_count,
-            sim->world->life_count, sim->world->crash_count, sim->ledger->acknowledged_count,
-            sim->ledger->rejected_count, sim->ledger->given_up_count,
-            (unsigned long long)sim->workers->task_count,
-            (unsigned long long)sim->workers->activity_count);
+    tell(sim);
     unmake(sim);
 }

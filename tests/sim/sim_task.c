@@ -35,7 +35,7 @@ typedef struct task {
 static void end_task(task_t *task)
 {
     task->sim->workers->open_task_count--;
-    pd_loop_timer_stop(sim_front(task->sim), &task->timer);
+    pd_loop_timer_stop(sim_clients_loop(task->sim), &task->timer);
     pd_arena_deinit(&task->arena);
     pd_free(task);
 }
@@ -137,7 +137,7 @@ static void on_answered(void *ctx, const sim_reply_t *reply)
             op->maybe = true;
         if (--task->attempt_left) {
             task->timer.fire = on_retry;
-            pd_loop_timer_start(sim_front(task->sim), &task->timer,
+            pd_loop_timer_start(sim_clients_loop(task->sim), &task->timer,
                                 sim_now_ns(task->sim) +
                                     sim_between(task->sim, 20 * SIM_MS, 2 * SIM_S));
             return;
@@ -337,7 +337,7 @@ static void plan(task_t *task)
     if (sim_fault(sim, 5))
         delay_ns = sim_between(sim, 0, 15 * SIM_S); /* late, perhaps too late */
     task->timer.fire = on_retry;
-    pd_loop_timer_start(sim_front(sim), &task->timer, sim_now_ns(sim) + delay_ns);
+    pd_loop_timer_start(sim_clients_loop(sim), &task->timer, sim_now_ns(sim) + delay_ns);
 }
 
 void sim_task_begin(sim_worker_t *worker, const poll_response_t *response, bool sticky)

@@ -12,7 +12,7 @@ void sim_task_queue_name(uint32_t index, char name[24])
 
 static void poll_later(sim_poller_t *poller, int64_t delay_ns)
 {
-    pd_loop_timer_start(sim_front(poller->worker->sim), &poller->timer,
+    pd_loop_timer_start(sim_clients_loop(poller->worker->sim), &poller->timer,
                         sim_now_ns(poller->worker->sim) + delay_ns);
 }
 
@@ -140,7 +140,7 @@ void sim_workers_stop(sim_workers_t *workers)
         for (size_t k = 0; k < PD_ARRAY_COUNT(workers->items[i].pollers); k++) {
             sim_poller_t *poller = &workers->items[i].pollers[k];
 
-            pd_loop_timer_stop(sim_front(workers->sim), &poller->timer);
+            pd_loop_timer_stop(sim_clients_loop(workers->sim), &poller->timer);
             if (poller->call)
                 sim_call_cancel(poller->call);
         }
@@ -153,7 +153,7 @@ void sim_workers_free(sim_workers_t *workers)
         sim_cached_t *cached, *next;
 
         for (size_t k = 0; k < PD_ARRAY_COUNT(workers->items[i].pollers); k++)
-            pd_loop_timer_stop(sim_front(workers->sim), &workers->items[i].pollers[k].timer);
+            pd_loop_timer_stop(sim_clients_loop(workers->sim), &workers->items[i].pollers[k].timer);
         HASH_ITER (hh, workers->items[i].cache, cached, next) {
             HASH_DEL(workers->items[i].cache, cached);
             pd_free(cached);

@@ -1,15 +1,10 @@
 #include "tests/sim/sim_world.h"
 
-#include <stdio.h>
-
+#include "engine/partition/partition_private.h"
 #include "log/record/chain.h"
 #include "tests/sim/sim_call.h"
 
 #define MIB ((size_t)1024 * 1024)
-
-enum { DRAIN_STEP_MAX = 200000 };
-
-static void plan_event(sim_world_t *world);
 
 /* ---- the broker ---- */
 
@@ -78,152 +73,6 @@ static void calm_faults(pd_log_memory_faults_t *faults)
     };
 }
 
-/* ---- a life ---- */
-
-static void on_node_changed(void *ctx, pd_node_state_t state)
-{
-    sim_world_t *world = ctx;
-
-    sim_trace(world->sim, "node state %d", (int)state);
-    world->state = state;
-}
-
-static void run_begun(pd_mail_t *mail)
-{
-    struct sim_begun *begun = PD_CONTAINER_OF(mail, struct sim_begun, mail);
-
-    begun->world->begun_left--;
-}
-
-static void begin_life(sim_world_t *world)
-{
-    sim_t *sim = world->sim;
-    static pd_loop_t *engine_loops[SIM_LOOP_COUNT_MAX];
-    char data_path[64];
-    uint32_t loop_count = sim->loops.count - SIM_LOOP_ENGINE;
-    pd_node_options_t options = {
-        .name = "sim",
-        .data_path = data_path,
-        .partition_count = sim->partition_count,
-        .loops = engine_loops,
-        .loop_count = loop_count,
-        .codec = world->sim->options.codec,
-        .store_shared = world->store_shared,
-        .store_cache_size_max = sim_chance(sim, 50) ? 16 * 1024 : MIB,
-        .flush_size = sim_chance(sim, 50) ? 32 * 1024 : MIB,
-        .flush_delay_ns = sim_between(sim, 10 * SIM_MS, 2 * SIM_S),
-        .default_namespace = "default",
-        .seed = pd_random_u64(&sim->random),
-    };
-    pd_frontend_options_t frontend_options = {
-        .loop = sim_front(sim),
-        .seed = pd_random_u64(&sim->random),
-        .history_shard_count = (int32_t)sim->partition_count,
-    };
-
-    PD_ASSERT(!world->node);
-    snprintf(data_path, sizeof(data_path), "/disk-%u", world->disk);
-    for (uint32_t i = 0; i < loop_count; i++)
-        engine_loops[i] = sim_loops_at(&sim->loops, SIM_LOOP_ENGINE + i);
-    world->life_count++;
-    sim_trace(sim, "life %u begins on disk %u", world->life_count, world->disk);
-    world->log = pd_log_memory_open(world->storage);
-    world->namespaces = pd_namespaces_new();
-    options.log = world->log;
-    options.namespaces = world->namespaces;
-    world->node = pd_node_new(&options);
-    frontend_options.namespaces = world->namespaces;
-    frontend_options.router = pd_node_router(world->node);
-    world->frontend = pd_frontend_new(&frontend_options);
-    world->stopping = false;
-    pd_node_start(world->node, on_node_changed, world);
-    world->begun_left = loop_count;
-    for (uint32_t i = 0; i < loop_count; i++) { /* behind the node's own */
-        world->begun[i].world = world;
-        world->begun[i].mail.run = run_begun;
-        pd_loop_post(engine_loops[i], &world->begun[i].mail);
-    }
-}
-
-static void on_start_timer(pd_timer_t *timer)
-{
-    begin_life(PD_CONTAINER_OF(timer, sim_world_t, start_timer));
-}
-
-/* Everything of the life that ended is let go; nothing of it may be left on the engine's loops. */
-static void end_life(sim_world_t *world)
-{
-    sim_t *sim = world->sim;
-
-    SIM_CHECK(sim, sim_calls_open_count(sim) == 0, "the node is gone, %zu calls are unanswered:%s",
-              sim_calls_open_count(sim), sim_calls_open_text(sim));
-    for (uint32_t i = SIM_LOOP_ENGINE; i < sim->loops.count; i++)
-        SIM_CHECK(sim, sim_loop_idle(&sim->loops, i),
-                  "the node is gone, something of it is still on engine loop %u (%u timers)", i,
-                  sim->loops.items[i].timers.count);
-    pd_frontend_free(world->frontend);
-    pd_node_free(world->node);
-    pd_log_close(world->log);
-    pd_namespaces_free(world->namespaces);
-    world->frontend = NULL;
-    world->node = NULL;
-    world->log = NULL;
-    world->namespaces = NULL;
-    world->stopping = false;
-    sim_trace(sim, "life %u has ended", world->life_count);
-}
-
-static bool is_over(const sim_world_t *world)
-{
-    const sim_t *sim = world->sim;
-
-    if (world->state != PD_NODE_STOPPED || sim_calls_open_count(sim))
-        return false;
-    for (uint32_t i = SIM_LOOP_ENGINE; i < sim->loops.count; i++) {
-        if (!sim_loop_idle(&sim->loops, i))
-            return false;
-    }
-    return true;
-}
-
-static void choose_disk(sim_world_t *world)
-{
-    sim_t *sim = world->sim;
-
-    if (sim_chance(sim, 15))
-        world->disk = ++world->disk_count; /* the state directory was deleted */
-    else if (sim_chance(sim, 10))
-        world->disk = (uint32_t)sim_below(sim, world->disk_count + 1); /* an old backup */
-}
-
-static void plan_start(sim_world_t *world)
-{
-    choose_disk(world);
-    world->start_timer.fire = on_start_timer;
-    pd_loop_timer_start(sim_front(world->sim), &world->start_timer,
-                        sim_now_ns(world->sim) + sim_between(world->sim, 0, 5 * SIM_S));
-}
-
-static void crash(sim_world_t *world)
-{
-    sim_t *sim = world->sim;
-    pd_frontend_t *frontend = world->frontend;
-
-    sim_trace(sim, "crash");
-    world->crash_count++;
-    world->frontend = NULL; /* no new calls from here on */
-    sim_calls_lose_all(sim);
-    sim->loops.current = NULL;
-    pd_node_crash(world->node);
-    for (uint32_t i = 0; !is_over(world) || sim_calls_open_count(sim); i++) {
-        SIM_CHECK(sim, i < DRAIN_STEP_MAX && sim_loops_step_now(&sim->loops),
-                  "a crashed node does not end (state %d, %zu calls open:%s)", (int)world->state,
-                  sim_calls_open_count(sim), sim_calls_open_text(sim));
-    }
-    world->frontend = frontend;
-    end_life(world);
-}
-
 /* ---- what happens to it ---- */
 
 static void clock_jump(sim_world_t *world)
@@ -250,17 +99,14 @@ static void stick(sim_world_t *world)
 static void have_event(sim_world_t *world)
 {
     sim_t *sim = world->sim;
+    sim_server_t *server = &world->servers[sim_below(sim, world->server_count)];
     uint64_t what = sim_below(sim, 100);
     pd_log_memory_faults_t faults;
 
-    if (what < 25 && world->node && !world->begun_left) {
-        crash(world);
-        plan_start(world);
-    } else if (what < 32 && world->node && !world->stopping && !world->begun_left) {
-        sim_trace(sim, "stop");
-        world->stopping = true;
-        world->stop_count++;
-        pd_node_stop(world->node);
+    if (what < 25 && sim_server_crash(server)) {
+        return;
+    } else if (what < 32 && sim_server_stop(server)) {
+        return;
     } else if (what < 55) {
         faults = draw_faults(sim);
         pd_log_memory_set_faults(world->storage, &faults);
@@ -285,20 +131,15 @@ static void on_event_timer(pd_timer_t *timer)
 static void plan_event(sim_world_t *world)
 {
     world->event_timer.fire = on_event_timer;
-    pd_loop_timer_start(sim_front(world->sim), &world->event_timer,
+    pd_loop_timer_start(sim_clients_loop(world->sim), &world->event_timer,
                         sim_now_ns(world->sim) +
                             sim_between(world->sim, 0, world->hectic ? SIM_S : 10 * SIM_S));
 }
 
 void sim_world_tick(sim_world_t *world)
 {
-    if (world->stopping && is_over(world)) {
-        end_life(world);
-        plan_start(world);
-    } else if (world->node && !world->stopping && world->state == PD_NODE_FAILED) {
-        crash(world); /* the operator looks at it, and starts it again */
-        plan_start(world);
-    }
+    for (uint32_t i = 0; i < world->server_count; i++)
+        sim_server_tick(&world->servers[i]);
     if (!world->event_due)
         return;
     world->event_due = false;
@@ -336,13 +177,16 @@ sim_world_t *sim_world_new(sim_t *sim)
     world->storage = pd_log_memory_new(&log_options);
     SIM_CHECK(sim, pd_store_shared_new(&shared_options, &world->store_shared, &error) == PD_OK,
               "no store: %s", error.text);
+    world->server_count = sim->server_count;
+    for (uint32_t i = 0; i < world->server_count; i++)
+        sim_server_init(&world->servers[i], sim, i, SIM_LOOP_SERVERS + i * sim->loops_per_server,
+                        sim->loops_per_server);
     return world;
 }
 
 void sim_world_free(sim_world_t *world)
 {
-    pd_loop_timer_stop(sim_front(world->sim), &world->event_timer);
-    pd_loop_timer_stop(sim_front(world->sim), &world->start_timer);
+    pd_loop_timer_stop(sim_clients_loop(world->sim), &world->event_timer);
     pd_log_memory_free(world->storage);
     pd_store_shared_free(world->store_shared);
     pd_free(world);
@@ -350,7 +194,8 @@ void sim_world_free(sim_world_t *world)
 
 void sim_world_start(sim_world_t *world)
 {
-    begin_life(world);
+    for (uint32_t i = 0; i < world->server_count; i++)
+        sim_server_begin(&world->servers[i]);
     plan_event(world);
 }
 
@@ -364,31 +209,30 @@ void sim_world_calm(sim_world_t *world)
     sim->loops.full_ppm = 0;
     for (uint32_t i = 0; i < sim->loops.count; i++)
         sim->loops.items[i].stuck_until_ns = 0;
-    pd_loop_timer_stop(sim_front(sim), &world->event_timer);
+    pd_loop_timer_stop(sim_clients_loop(sim), &world->event_timer);
 }
 
 void sim_world_stop(sim_world_t *world)
 {
-    sim_t *sim = world->sim;
-
-    if (!world->node)
-        return;
-    world->stopping = true;
-    sim->loops.current = NULL;
-    pd_node_stop(world->node);
-    for (uint32_t i = 0; !is_over(world); i++)
-        SIM_CHECK(sim, i < DRAIN_STEP_MAX && sim_loops_step(&sim->loops),
-                  "the node does not stop (state %d, %zu calls open:%s)", (int)world->state,
-                  sim_calls_open_count(sim), sim_calls_open_text(sim));
-    end_life(world);
+    for (uint32_t i = 0; i < world->server_count; i++)
+        sim_server_stop_now(&world->servers[i]);
+    sim_calls_drain(world->sim);
 }
 
-pd_frontend_t *sim_world_frontend(sim_world_t *world)
+sim_server_t *sim_world_some_server(sim_world_t *world)
 {
-    return world->stopping ? NULL : world->frontend;
+    return &world->servers[sim_below(world->sim, world->server_count)];
 }
 
-pd_partition_t *sim_world_partition(sim_world_t *world, uint32_t index)
+pd_partition_t *sim_world_owner(sim_world_t *world, uint32_t index, int64_t epoch)
 {
-    return world->node ? pd_node_partition(world->node, index) : NULL;
+    for (uint32_t i = 0; i < world->server_count; i++) {
+        pd_node_t *node = world->servers[i].node;
+        pd_partition_t *partition = node ? pd_node_partition(node, index) : NULL;
+
+        if (partition && partition->state == PD_PARTITION_OWNER &&
+            (epoch < 0 || partition->epoch == epoch))
+            return partition;
+    }
+    return NULL;
 }

@@ -1,0 +1,232 @@
+#include "tests/sim/sim_server.h"
+
+#include <stdio.h>
+
+#include "tests/sim/sim_call.h"
+#include "tests/sim/sim_world.h"
+
+#define MIB ((size_t)1024 * 1024)
+
+enum { DRAIN_STEP_MAX = 200000 };
+
+static pd_loop_t *loop_at(sim_server_t *server, uint32_t index)
+{
+    PD_ASSERT(index < server->loop_count);
+    return sim_loops_at(&server->sim->loops, server->loop_first + index);
+}
+
+pd_loop_t *sim_server_front(sim_server_t *server)
+{
+    return loop_at(server, 0);
+}
+
+/* ---- a life ---- */
+
+static void on_node_changed(void *ctx, pd_node_state_t state)
+{
+    sim_server_t *server = ctx;
+
+    sim_trace(server->sim, "%s: state %d", server->name, (int)state);
+    server->state = state;
+}
+
+static void run_begun(pd_mail_t *mail)
+{
+    struct sim_begun *begun = PD_CONTAINER_OF(mail, struct sim_begun, mail);
+
+    begun->server->begun_left--;
+}
+
+static void make_node(sim_server_t *server, pd_loop_t *const *engine_loops, uint32_t loop_count)
+{
+    sim_t *sim = server->sim;
+    char data_path[64];
+    pd_node_options_t options = {
+        .name = server->name,
+        .data_path = data_path,
+        .partition_count = sim->partition_count,
+        .loops = engine_loops,
+        .loop_count = loop_count,
+        .log = server->log,
+        .codec = sim->options.codec,
+        .store_shared = sim->world->store_shared,
+        .store_cache_size_max = sim_chance(sim, 50) ? 16 * 1024 : MIB,
+        .flush_size = sim_chance(sim, 50) ? 32 * 1024 : MIB,
+        .flush_delay_ns = sim_between(sim, 10 * SIM_MS, 2 * SIM_S),
+        .namespaces = server->namespaces,
+        .default_namespace = "default",
+        .seed = pd_random_u64(&sim->random),
+    };
+    pd_frontend_options_t frontend_options = {
+        .loop = sim_server_front(server),
+        .namespaces = server->namespaces,
+        .seed = pd_random_u64(&sim->random),
+        .history_shard_count = (int32_t)sim->partition_count,
+    };
+
+    snprintf(data_path, sizeof(data_path), "/%s/disk-%u", server->name, server->disk);
+    server->node = pd_node_new(&options);
+    frontend_options.router = pd_node_router(server->node);
+    server->frontend = pd_frontend_new(&frontend_options);
+}
+
+void sim_server_begin(sim_server_t *server)
+{
+    static pd_loop_t *engine_loops[SIM_LOOP_COUNT_MAX];
+    uint32_t loop_count = server->loop_count - 1;
+
+    PD_ASSERT(!server->node);
+    for (uint32_t i = 0; i < loop_count; i++)
+        engine_loops[i] = loop_at(server, 1 + i);
+    server->life_count++;
+    sim_trace(server->sim, "%s: life %u begins on disk %u", server->name, server->life_count,
+              server->disk);
+    server->log = pd_log_memory_open(server->sim->world->storage);
+    server->namespaces = pd_namespaces_new();
+    server->stopping = false;
+    make_node(server, engine_loops, loop_count);
+    pd_node_start(server->node, on_node_changed, server);
+    server->begun_left = loop_count;
+    for (uint32_t i = 0; i < loop_count; i++) { /* behind the node's own */
+        server->begun[i].server = server;
+        server->begun[i].mail.run = run_begun;
+        pd_loop_post(engine_loops[i], &server->begun[i].mail);
+    }
+}
+
+static void on_start_timer(pd_timer_t *timer)
+{
+    sim_server_begin(PD_CONTAINER_OF(timer, sim_server_t, start_timer));
+}
+
+static bool loops_idle(const sim_server_t *server)
+{
+    for (uint32_t i = 0; i < server->loop_count; i++) {
+        if (!sim_loop_idle(&server->sim->loops, server->loop_first + i))
+            return false;
+    }
+    return true;
+}
+
+/* Everything of the life that ended is let go; nothing of it may be left on its loops. */
+static void end_life(sim_server_t *server)
+{
+    sim_t *sim = server->sim;
+
+    SIM_CHECK(sim, sim_calls_at_count(server) == 0, "%s is gone, %zu calls are unanswered:%s",
+              server->name, sim_calls_at_count(server), sim_calls_at_text(server));
+    SIM_CHECK(sim, loops_idle(server), "%s is gone, something of it is still on its loops",
+              server->name);
+    pd_frontend_free(server->frontend);
+    pd_node_free(server->node);
+    pd_log_close(server->log);
+    pd_namespaces_free(server->namespaces);
+    server->frontend = NULL;
+    server->node = NULL;
+    server->log = NULL;
+    server->namespaces = NULL;
+    server->stopping = false;
+    sim_trace(sim, "%s: life %u has ended", server->name, server->life_count);
+}
+
+static bool is_over(const sim_server_t *server)
+{
+    return server->state == PD_NODE_STOPPED && !sim_calls_at_count(server) && loops_idle(server);
+}
+
+static void choose_disk(sim_server_t *server)
+{
+    sim_t *sim = server->sim;
+
+    if (sim_chance(sim, 15))
+        server->disk = ++server->disk_count; /* the state directory was deleted */
+    else if (sim_chance(sim, 10))
+        server->disk = (uint32_t)sim_below(sim, server->disk_count + 1); /* an old backup */
+}
+
+static void plan_start(sim_server_t *server)
+{
+    sim_t *sim = server->sim;
+
+    choose_disk(server);
+    server->start_timer.fire = on_start_timer;
+    pd_loop_timer_start(sim_clients_loop(sim), &server->start_timer,
+                        sim_now_ns(sim) + sim_between(sim, 0, 5 * SIM_S));
+}
+
+bool sim_server_crash(sim_server_t *server)
+{
+    sim_t *sim = server->sim;
+    pd_frontend_t *frontend = server->frontend;
+
+    if (!server->node || server->begun_left)
+        return false;
+    sim_trace(sim, "%s: crash", server->name);
+    server->crash_count++;
+    server->frontend = NULL; /* no new calls from here on */
+    sim_calls_lose(server);
+    sim->loops.current = NULL;
+    pd_node_crash(server->node);
+    for (uint32_t i = 0; !is_over(server); i++)
+        SIM_CHECK(sim, i < DRAIN_STEP_MAX && sim_loops_step_now(&sim->loops),
+                  "%s crashed and does not end (state %d, calls open:%s)", server->name,
+                  (int)server->state, sim_calls_at_text(server));
+    server->frontend = frontend;
+    end_life(server);
+    plan_start(server);
+    return true;
+}
+
+bool sim_server_stop(sim_server_t *server)
+{
+    if (!server->node || server->stopping || server->begun_left)
+        return false;
+    sim_trace(server->sim, "%s: stop", server->name);
+    server->stopping = true;
+    server->stop_count++;
+    pd_node_stop(server->node);
+    return true;
+}
+
+void sim_server_stop_now(sim_server_t *server)
+{
+    sim_t *sim = server->sim;
+
+    pd_loop_timer_stop(sim_clients_loop(sim), &server->start_timer);
+    if (!server->node)
+        return;
+    server->stopping = true;
+    sim->loops.current = NULL;
+    pd_node_stop(server->node);
+    for (uint32_t i = 0; !is_over(server); i++)
+        SIM_CHECK(sim, i < DRAIN_STEP_MAX && sim_loops_step(&sim->loops),
+                  "%s does not stop (state %d, calls open:%s)", server->name, (int)server->state,
+                  sim_calls_at_text(server));
+    end_life(server);
+}
+
+void sim_server_tick(sim_server_t *server)
+{
+    if (server->stopping && is_over(server)) {
+        end_life(server);
+        plan_start(server);
+    } else if (server->node && !server->stopping && server->state == PD_NODE_FAILED) {
+        sim_server_crash(server); /* the operator looks at it, and starts it again */
+    }
+}
+
+void sim_server_init(sim_server_t *server, sim_t *sim, uint32_t index, uint32_t loop_first,
+                     uint32_t loop_count)
+{
+    PD_ASSERT(loop_count >= 2);
+    server->sim = sim;
+    server->index = index;
+    server->loop_first = loop_first;
+    server->loop_count = loop_count;
+    snprintf(server->name, sizeof(server->name), "node-%u", index);
+}
+
+pd_frontend_t *sim_server_frontend(sim_server_t *server)
+{
+    return server->stopping ? NULL : server->frontend;
+}
