@@ -20,10 +20,12 @@ typedef struct bench_options {
     int seconds;
     int concurrency;
     int connections;
-    int workflows; /* signals: open workflows that take turns; idle: how many to open */
-    int pollers;   /* workflows: polls kept open of each kind */
-    bool sticky;   /* workflows: a sticky queue, as SDK workers have */
-    bool eager;    /* workflows: the activity comes with the workflow task's answer */
+    int workflows;             /* signals: open workflows that take turns; idle: how many to open */
+    int pollers;               /* workflows: polls kept open of each kind */
+    const char *kafka, *topic; /* ingest: brokers, and the topic that the server maps */
+    int records, rate;         /* ingest: how many, and how many a second (0: no limit) */
+    bool sticky;               /* workflows: a sticky queue, as SDK workers have */
+    bool eager;                /* workflows: the activity comes with the workflow task's answer */
 } bench_options_t;
 
 /* Latencies in ns; all are kept and sorted at the end. */
@@ -69,6 +71,8 @@ void bench_scenario_starts(bench_t *bench);
 void bench_scenario_signals(bench_t *bench);
 void bench_scenario_rpc(bench_t *bench);
 void bench_scenario_polls(bench_t *bench);
+/* Runs the loop by itself and prints its own line. */
+void bench_ingest(bench_t *bench);
 /* In this process; print their own line. */
 int bench_apply(const bench_options_t *options);
 

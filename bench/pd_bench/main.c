@@ -1,5 +1,6 @@
 /* pd-bench SCENARIO [options]: see usage. The last line of stdout is one JSON object. */
 #include <getopt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,8 @@ static const char usage[] =
     "  rpc         GetSystemInfo: what a call costs that does nothing\n"
     "  polls       keeps --pollers N long polls open and measures GetSystemInfo beside them\n"
     "  idle        opens --workflows N workflows and leaves them (for measuring memory)\n"
+    "  ingest      records to --topic T of --kafka BROKERS, which the server maps onto signals to\n"
+    "              --workflows N, until --records N are in the histories; --rate N a second\n"
     "  apply       folds the embedded log in --data DIR: decode, verify, apply, flush\n"
     "\n"
     "  --connections N (4)  --workflows N (1000)  --pollers N (64)  --sticky  --eager\n";
@@ -56,56 +59,55 @@ static int int_option(const char *text)
     return value;
 }
 
+/* What an option's value is, and where it goes. */
+static const struct {
+    const char *name;
+    enum { TEXT, NUMBER, FLAG } kind;
+    size_t at;
+} known[] = {
+    {"address", TEXT, offsetof(bench_options_t, address)},
+    {"data", TEXT, offsetof(bench_options_t, data_path)},
+    {"kafka", TEXT, offsetof(bench_options_t, kafka)},
+    {"topic", TEXT, offsetof(bench_options_t, topic)},
+    {"seconds", NUMBER, offsetof(bench_options_t, seconds)},
+    {"concurrency", NUMBER, offsetof(bench_options_t, concurrency)},
+    {"connections", NUMBER, offsetof(bench_options_t, connections)},
+    {"workflows", NUMBER, offsetof(bench_options_t, workflows)},
+    {"pollers", NUMBER, offsetof(bench_options_t, pollers)},
+    {"records", NUMBER, offsetof(bench_options_t, records)},
+    {"rate", NUMBER, offsetof(bench_options_t, rate)},
+    {"sticky", FLAG, offsetof(bench_options_t, sticky)},
+    {"eager", FLAG, offsetof(bench_options_t, eager)},
+};
+
+static void set_option(bench_options_t *options, size_t index)
+{
+    char *at = (char *)options + known[index].at;
+
+    switch (known[index].kind) {
+    case TEXT:
+        *(const char **)at = optarg;
+        break;
+    case NUMBER:
+        *(int *)at = int_option(optarg);
+        break;
+    case FLAG:
+        *(bool *)at = true;
+        break;
+    }
+}
+
 static void parse(int argc, char **argv, bench_options_t *options)
 {
-    static const struct option longs[] = {
-        {"address", required_argument, NULL, 'a'},
-        {"seconds", required_argument, NULL, 's'},
-        {"concurrency", required_argument, NULL, 'c'},
-        {"connections", required_argument, NULL, 'n'},
-        {"workflows", required_argument, NULL, 'w'},
-        {"pollers", required_argument, NULL, 'p'},
-        {"data", required_argument, NULL, 'd'},
-        {"sticky", no_argument, NULL, 'S'},
-        {"eager", no_argument, NULL, 'E'},
-        {NULL, 0, NULL, 0},
-    };
-    int option;
+    struct option longs[PD_ARRAY_COUNT(known) + 1] = {{0}};
+    int index;
 
-    while ((option = getopt_long(argc, argv, "", longs, NULL)) != -1) {
-        switch (option) {
-        case 'a':
-            options->address = optarg;
-            break;
-        case 's':
-            options->seconds = int_option(optarg);
-            break;
-        case 'c':
-            options->concurrency = int_option(optarg);
-            break;
-        case 'n':
-            options->connections = int_option(optarg);
-            break;
-        case 'w':
-            options->workflows = int_option(optarg);
-            break;
-        case 'p':
-            options->pollers = int_option(optarg);
-            break;
-        case 'd':
-            options->data_path = optarg;
-            break;
-        case 'S':
-            options->sticky = true;
-            break;
-        case 'E':
-            options->eager = true;
-            break;
-        default:
-            fputs(usage, stderr);
-            exit(2);
-        }
-    }
+    for (size_t i = 0; i < PD_ARRAY_COUNT(known); i++)
+        longs[i] =
+            (struct option){.name = known[i].name,
+                            .has_arg = known[i].kind == FLAG ? no_argument : required_argument};
+    while (getopt_long(argc, argv, "", longs, &index) == 0)
+        set_option(options, (size_t)index);
     if (optind != argc - 1) {
         fputs(usage, stderr);
         exit(2);
@@ -135,9 +137,13 @@ static void run_over_network(const bench_options_t *options, const char *name, s
              (unsigned long long)pd_os_entropy());
     bench->server_pid = bench_find_server(options->address);
     pd_buf_init(&bench->pack_buf, (size_t)64 * 1024 * 1024);
-    run(bench);
-    pd_loop_event_run(bench->loop_event);
-    bench_print(bench, name, options->seconds);
+    if (run) {
+        run(bench);
+        pd_loop_event_run(bench->loop_event);
+        bench_print(bench, name, options->seconds);
+    } else {
+        bench_ingest(bench);
+    }
     pd_grpc_client_free(bench->client);
     pd_loop_event_free(bench->loop_event);
     pd_buf_deinit(&bench->pack_buf);
@@ -152,7 +158,8 @@ int main(int argc, char **argv)
                                .concurrency = 64,
                                .connections = 4,
                                .workflows = 1000,
-                               .pollers = 64};
+                               .pollers = 64,
+                               .records = 1000000};
     scenario_fn run;
 
     parse(argc, argv, &options);
@@ -167,6 +174,14 @@ int main(int argc, char **argv)
     if (strcmp(options.scenario, "idle") == 0) {
         options.seconds = 0;
         run_over_network(&options, "idle", bench_scenario_signals);
+        return 0;
+    }
+    if (strcmp(options.scenario, "ingest") == 0) {
+        if (!options.kafka || !options.topic) {
+            fprintf(stderr, "pd-bench: ingest needs --kafka and --topic\n");
+            return 2;
+        }
+        run_over_network(&options, "ingest", NULL);
         return 0;
     }
     run = find_scenario(options.scenario);

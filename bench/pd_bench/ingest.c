@@ -1,0 +1,252 @@
+/* Scenario `ingest`: produces records to a Kafka topic that the server maps onto signals, from a
+ * thread of its own, and counts them again in the histories. Done when every record is readable
+ * there. Each workflow's history is its start, its first workflow task, and its signals. */
+#include <inttypes.h>
+#include <librdkafka/rdkafka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "base/os_clock.h"
+#include "bench/pd_bench/bench.h"
+
+#define NS_PER_S INT64_C(1000000000)
+#define NS_PER_MS INT64_C(1000000)
+
+enum { EVENTS_BESIDE_SIGNALS = 2, SCAN_IN_FLIGHT = 64, SCAN_PAUSE_MS = 50, GIVE_UP_S = 600 };
+
+typedef struct ingest {
+    bench_t *bench;
+    char *run; /* unique in time: part of every key */
+    rd_kafka_t *producer;
+    pthread_t thread;
+    atomic_bool produced;
+    _Atomic(uint64_t) delivered_count, failed_count;
+    int64_t from_ns, produced_ns;
+    pd_timer_t timer;
+    /* A scan: all workflows are described, and their signals counted. */
+    int next_number, in_flight;
+    int64_t signal_count, last_signal_count;
+} ingest_t;
+
+static _Noreturn void give_up(const char *what, const char *why)
+{
+    fprintf(stderr, "pd-bench: %s: %s\n", what, why);
+    exit(1);
+}
+
+static void format_id(const ingest_t *ingest, int number, char *id, size_t size)
+{
+    snprintf(id, size, "%s-%d", ingest->run, number);
+}
+
+/* ---- producing ---- */
+
+static void on_delivered(rd_kafka_t *producer, const rd_kafka_message_t *message, void *opaque)
+{
+    ingest_t *ingest = opaque;
+
+    if (message->err)
+        ingest->failed_count++;
+    else
+        ingest->delivered_count++;
+}
+
+static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+    char text[256];
+
+    if (rd_kafka_conf_set(conf, name, value, text, sizeof(text)) != RD_KAFKA_CONF_OK)
+        give_up(name, text);
+}
+
+static void make_producer(ingest_t *ingest)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    char text[256];
+
+    set(conf, "bootstrap.servers", ingest->bench->options.kafka);
+    set(conf, "acks", "all");
+    set(conf, "linger.ms", "20");
+    set(conf, "partitioner", "murmur2_random");
+    set(conf, "queue.buffering.max.messages", "200000");
+    rd_kafka_conf_set_dr_msg_cb(conf, on_delivered);
+    rd_kafka_conf_set_opaque(conf, ingest);
+    ingest->producer = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof(text));
+    if (!ingest->producer)
+        give_up("the producer", text);
+}
+
+static void produce(ingest_t *ingest, int64_t record)
+{
+    char key[96], value[160];
+    int size;
+
+    format_id(ingest, (int)(record % ingest->bench->options.workflows), key, sizeof(key));
+    size = snprintf(value, sizeof(value),
+                    "{\"customer\":\"%s\",\"order\":%" PRId64 ",\"amount\":17.5,\"items\":[1,2,3]}",
+                    key, record);
+    for (;;) {
+        rd_kafka_resp_err_t error = rd_kafka_producev(
+            ingest->producer, RD_KAFKA_V_TOPIC(ingest->bench->options.topic),
+            RD_KAFKA_V_KEY(key, strlen(key)), RD_KAFKA_V_VALUE(value, (size_t)size),
+            RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
+
+        if (!error)
+            return;
+        if (error != RD_KAFKA_RESP_ERR__QUEUE_FULL)
+            give_up("producing", rd_kafka_err2str(error));
+        rd_kafka_poll(ingest->producer, 10);
+    }
+}
+
+/* With a rate the records are spread evenly over time; without one they go as fast as may be. */
+static void keep_rate(const ingest_t *ingest, int64_t record)
+{
+    int64_t rate = ingest->bench->options.rate, ahead_ns;
+
+    if (!rate)
+        return;
+    ahead_ns = record * NS_PER_S / rate - (pd_os_monotonic_ns() - ingest->from_ns);
+    if (ahead_ns > NS_PER_MS)
+        nanosleep(&(struct timespec){.tv_sec = ahead_ns / NS_PER_S, .tv_nsec = ahead_ns % NS_PER_S},
+                  NULL);
+}
+
+static void *run_producer(void *ctx)
+{
+    ingest_t *ingest = ctx;
+    int64_t count = ingest->bench->options.records;
+
+    for (int64_t i = 0; i < count; i++) {
+        if (i % 256 == 0) {
+            rd_kafka_poll(ingest->producer, 0);
+            keep_rate(ingest, i);
+        }
+        produce(ingest, i);
+    }
+    if (rd_kafka_flush(ingest->producer, 60000))
+        give_up("producing", "records are not acknowledged after a minute");
+    ingest->produced_ns = pd_os_monotonic_ns();
+    atomic_store(&ingest->produced, true);
+    return NULL;
+}
+
+/* ---- counting ---- */
+
+static void describe_next(ingest_t *ingest);
+
+static void print(ingest_t *ingest)
+{
+    double seconds = (double)(pd_os_monotonic_ns() - ingest->from_ns) / 1e9;
+    double produced_s = (double)(ingest->produced_ns - ingest->from_ns) / 1e9;
+    int64_t count = ingest->bench->options.records;
+    double cpu_s = bench_cpu_s(ingest->bench->server_pid) - ingest->bench->server_cpu_from_s;
+
+    printf("{\"scenario\":\"ingest\",\"rate\":%.1f,\"records\":%" PRId64 ",\"workflows\":%d,"
+           "\"seconds\":%.2f,\"produced_rate\":%.1f,\"behind_s\":%.2f,\"failed\":%llu,"
+           "\"errors\":%llu,\"server_cpu_us\":%.2f}\n",
+           (double)count / seconds, count, ingest->bench->options.workflows, seconds,
+           (double)count / produced_s, seconds - produced_s,
+           (unsigned long long)ingest->failed_count, (unsigned long long)ingest->bench->error_count,
+           cpu_s * 1e6 / (double)count);
+}
+
+static void begin_scan(ingest_t *ingest)
+{
+    ingest->next_number = 0;
+    ingest->signal_count = 0;
+    while (ingest->in_flight < SCAN_IN_FLIGHT &&
+           ingest->next_number < ingest->bench->options.workflows)
+        describe_next(ingest);
+}
+
+static void on_timer(pd_timer_t *timer)
+{
+    ingest_t *ingest = PD_CONTAINER_OF(timer, ingest_t, timer);
+
+    if (atomic_load(&ingest->produced)) {
+        begin_scan(ingest);
+        return;
+    }
+    pd_loop_timer_start(ingest->bench->loop, timer, pd_os_wall_ns() + SCAN_PAUSE_MS * NS_PER_MS);
+}
+
+static void end_scan(ingest_t *ingest)
+{
+    int64_t wanted = ingest->bench->options.records;
+
+    if (ingest->signal_count == wanted) {
+        print(ingest);
+        pd_loop_event_break(ingest->bench->loop_event);
+        return;
+    }
+    if (ingest->signal_count > wanted)
+        give_up("counting", "there are more signals than records");
+    if (pd_os_monotonic_ns() - ingest->produced_ns > GIVE_UP_S * NS_PER_S)
+        give_up("counting", "records are missing long after they were produced");
+    ingest->last_signal_count = ingest->signal_count;
+    pd_loop_timer_start(ingest->bench->loop, &ingest->timer,
+                        pd_os_wall_ns() + SCAN_PAUSE_MS * NS_PER_MS);
+}
+
+static void on_described(void *ctx, const pd_grpc_reply_t *reply)
+{
+    enum { NOT_FOUND = 5 };
+    ingest_t *ingest = ctx;
+    Temporal__Api__Workflowservice__V1__DescribeWorkflowExecutionResponse *response = NULL;
+
+    if (reply->code == 0)
+        response = temporal__api__workflowservice__v1__describe_workflow_execution_response__unpack(
+            NULL, reply->data.size, reply->data.data);
+    else if (reply->code != NOT_FOUND)
+        bench_error(ingest->bench, "describe", reply);
+    if (response) {
+        ingest->signal_count +=
+            response->workflow_execution_info->history_length - EVENTS_BESIDE_SIGNALS;
+        temporal__api__workflowservice__v1__describe_workflow_execution_response__free_unpacked(
+            response, NULL);
+    }
+    ingest->in_flight--;
+    if (ingest->next_number < ingest->bench->options.workflows)
+        describe_next(ingest);
+    else if (!ingest->in_flight)
+        end_scan(ingest);
+}
+
+static void describe_next(ingest_t *ingest)
+{
+    Temporal__Api__Workflowservice__V1__DescribeWorkflowExecutionRequest request =
+        TEMPORAL__API__WORKFLOWSERVICE__V1__DESCRIBE_WORKFLOW_EXECUTION_REQUEST__INIT;
+    Temporal__Api__Common__V1__WorkflowExecution execution =
+        TEMPORAL__API__COMMON__V1__WORKFLOW_EXECUTION__INIT;
+    char workflow_id[96];
+
+    format_id(ingest, ingest->next_number++, workflow_id, sizeof(workflow_id));
+    execution.workflow_id = workflow_id;
+    request.namespace_ = (char *)"default";
+    request.execution = &execution;
+    ingest->in_flight++;
+    bench_call(ingest->bench, PD_WS_PATH "DescribeWorkflowExecution", &request, on_described,
+               ingest);
+}
+
+void bench_ingest(bench_t *bench)
+{
+    ingest_t ingest = {.bench = bench, .run = bench->prefix};
+
+    make_producer(&ingest);
+    bench->server_cpu_from_s = bench_cpu_s(bench->server_pid);
+    ingest.from_ns = pd_os_monotonic_ns();
+    ingest.timer.fire = on_timer;
+    pd_loop_timer_start(bench->loop, &ingest.timer, pd_os_wall_ns());
+    PD_ASSERT(pthread_create(&ingest.thread, NULL, run_producer, &ingest) == 0);
+    pd_loop_event_run(bench->loop_event);
+    PD_ASSERT(pthread_join(ingest.thread, NULL) == 0);
+    rd_kafka_destroy(ingest.producer);
+}
