@@ -60,20 +60,30 @@ typedef struct pd_log_reader pd_log_reader_t;
 typedef struct pd_log_append pd_log_append_t;
 typedef struct pd_log_read pd_log_read_t;
 
+/* A record's header, as Kafka has them: names may repeat, order is kept. */
+typedef struct pd_log_header {
+    const char *name; /* NUL-terminated */
+    pd_bytes_t value; /* data NULL: absent */
+} pd_log_header_t;
+
 /* What this log is like; constant while it is open. */
 typedef struct pd_log_info {
     bool exclusive; /* no other process can write: a read barrier needs no append, and the only
                        writers are those of this pd_log_t */
     bool durable;   /* survives the process */
+    bool headers;   /* headers are kept. false: they are dropped silently, readers see none */
     uint32_t record_size_max; /* key + value, in bytes */
     uint32_t partition_counts[PD_LOG_TOPIC_COUNT];
 } pd_log_info_t;
 
-/* `data` NULL means absent (Kafka's null), which is not the same as empty; both are preserved. */
+/* `data` NULL means absent (Kafka's null), which is not the same as empty; both are preserved. The
+ * members topic is compacted: a record without a key may be refused there (PD_IO). */
 struct pd_log_append {
     /* Set by the caller; the bytes are borrowed until `done`, which is the zero-copy way. */
     pd_bytes_t key;
     pd_bytes_t value;
+    const pd_log_header_t *headers; /* borrowed like the bytes; may be NULL when there are none */
+    uint32_t header_count;
     void (*done)(pd_log_append_t *append); /* may free the append, append again, close the writer */
     /* Set by the log before `done`. */
     pd_status_t status;
@@ -90,6 +100,8 @@ typedef struct pd_log_record {
     int64_t time_ms; /* wall clock at the append, ms since 1970; not ordered, for information */
     pd_bytes_t key;
     pd_bytes_t value;
+    const pd_log_header_t *headers; /* lent like the rest; NULL when there are none */
+    uint32_t header_count;
 } pd_log_record_t;
 
 /* One batch of records. Everything between from_offset and next_offset that is in the log is in the
@@ -110,8 +122,11 @@ struct pd_log_read {
     const pd_log_record_t *records; /* lent until the next read on this reader, or its close */
     uint32_t count;
     int64_t next_offset;
-    int64_t start_offset; /* oldest offset that is still kept */
-    int64_t end_offset;   /* behind the newest durable record, as of this read */
+    int64_t start_offset; /* oldest offset that is still kept, or some time ago was; exact for
+                             PD_NOT_FOUND and PD_LOG_FIRST */
+    int64_t end_offset;   /* behind the newest durable record, as of this read. When next_offset is
+                             below it, or with `wait`, it may be older: at least all that completed
+                             with PD_OK in this process */
     /* The log's own while in flight. */
     pd_log_read_t *next;
     pd_log_reader_t *reader;
@@ -123,6 +138,32 @@ typedef struct pd_log_handle_options {
     pd_log_topic_t topic;
     uint32_t partition;
 } pd_log_handle_options_t;
+
+/* Reads a topic that is not the server's own, by name: for ingestion. Only committed records are
+ * seen. Borrowed during the call only; the loop until closed. */
+typedef struct pd_log_foreign_options {
+    pd_loop_t *loop;
+    const char *topic_name;
+    uint32_t partition;
+} pd_log_foreign_options_t;
+
+typedef struct pd_log_topic_query pd_log_topic_query_t;
+
+/* How many partitions a foreign topic has. Embedded in the caller's object, borrowed until `done`.
+ */
+struct pd_log_topic_query {
+    /* Set by the caller. */
+    pd_loop_t *loop; /* `done` runs there */
+    const char *topic_name;
+    void (*done)(pd_log_topic_query_t *query);
+    /* Set by the log before `done`. PD_OK; PD_NOT_FOUND: no such topic; PD_UNAVAILABLE: try again;
+     * PD_IO: refused, for instance not authorised. */
+    pd_status_t status;
+    uint32_t partition_count;
+    /* The log's own while in flight. */
+    pd_mail_t mail;
+    void *ctx;
+};
 
 typedef struct pd_log_ops {
     const char *name;
@@ -136,6 +177,10 @@ typedef struct pd_log_ops {
     void (*read)(pd_log_reader_t *reader, pd_log_read_t *read);
     void (*close_reader)(pd_log_reader_t *reader, pd_mail_t *closed);
     void (*close)(pd_log_t *log);
+    /* NULL when the backend knows no foreign topics. */
+    pd_status_t (*open_foreign_reader)(pd_log_t *log, const pd_log_foreign_options_t *options,
+                                       pd_log_reader_t **reader, pd_error_t *error);
+    void (*query_topic)(pd_log_t *log, pd_log_topic_query_t *query);
 } pd_log_ops_t;
 
 /* The visible heads of the backends' structures. Read only. */
@@ -154,7 +199,7 @@ struct pd_log_writer {
 struct pd_log_reader {
     pd_log_t *log;
     pd_loop_t *loop;
-    pd_log_topic_t topic;
+    pd_log_topic_t topic; /* PD_LOG_TOPIC_COUNT: a foreign one */
     uint32_t partition;
     bool reading; /* a read is in flight */
 };
@@ -206,6 +251,37 @@ static inline pd_status_t pd_log_open_reader(pd_log_t *log, const pd_log_handle_
 {
     PD_ASSERT(options->topic < PD_LOG_TOPIC_COUNT);
     return log->ops->open_reader(log, options, reader, error);
+}
+
+/* A reader like any other. Whether there is such a topic is known to pd_log_query_topic; here it
+ * may be PD_NOT_FOUND, or PD_IO of the first read. PD_INVALID: this log knows no foreign topics, or
+ * that is no name of a topic.
+ * @thread loop */
+static inline pd_status_t pd_log_open_foreign_reader(pd_log_t *log,
+                                                     const pd_log_foreign_options_t *options,
+                                                     pd_log_reader_t **reader,
+                                                     pd_error_t *error) PD_MUST_USE;
+static inline pd_status_t pd_log_open_foreign_reader(pd_log_t *log,
+                                                     const pd_log_foreign_options_t *options,
+                                                     pd_log_reader_t **reader, pd_error_t *error)
+{
+    if (!log->ops->open_foreign_reader)
+        return pd_error_set(error, PD_INVALID, "the %s log has no topics but its own",
+                            log->ops->name);
+    return log->ops->open_foreign_reader(log, options, reader, error);
+}
+
+/* PD_OK: `done` follows, never from inside. PD_INVALID: this log knows no foreign topics. All
+ * queries must be done before the log is closed. @thread loop */
+static inline pd_status_t pd_log_query_topic(pd_log_t *log,
+                                             pd_log_topic_query_t *query) PD_MUST_USE;
+static inline pd_status_t pd_log_query_topic(pd_log_t *log, pd_log_topic_query_t *query)
+{
+    PD_ASSERT(query->done);
+    if (!log->ops->query_topic)
+        return PD_INVALID;
+    log->ops->query_topic(log, query);
+    return PD_OK;
 }
 
 /* One read at a time on a reader; takes back what the previous one lent. Sequential reads (each

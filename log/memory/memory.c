@@ -29,6 +29,8 @@ pdi_blob_t *pdi_blob_new(pd_bytes_t key, pd_bytes_t value)
     blob->has_value = value.data;
     blob->key_size = key.size;
     blob->value_size = value.size;
+    blob->headers = NULL;
+    blob->header_count = 0;
     if (key.size)
         memcpy(blob->data, key.data, key.size);
     if (value.size)
@@ -36,11 +38,32 @@ pdi_blob_t *pdi_blob_new(pd_bytes_t key, pd_bytes_t value)
     return blob;
 }
 
+void pdi_blob_set_headers(pdi_blob_t *blob, const pd_log_header_t *headers, uint32_t count)
+{
+    PD_ASSERT(!blob->headers);
+    if (count == 0)
+        return;
+    blob->headers = pd_calloc(count, sizeof(*headers));
+    blob->header_count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        blob->headers[i].name = pd_strdup(headers[i].name);
+        blob->headers[i].value = headers[i].value;
+        if (headers[i].value.data)
+            blob->headers[i].value.data = pd_memdup(headers[i].value.data, headers[i].value.size);
+    }
+}
+
 void pdi_blob_unref(pdi_blob_t *blob)
 {
     PD_ASSERT(blob->ref_count > 0);
-    if (--blob->ref_count == 0)
-        pd_free(blob);
+    if (--blob->ref_count > 0)
+        return;
+    for (uint32_t i = 0; i < blob->header_count; i++) {
+        pd_free((char *)blob->headers[i].name);
+        pd_free((uint8_t *)blob->headers[i].value.data);
+    }
+    pd_free(blob->headers);
+    pd_free(blob);
 }
 
 pd_bytes_t pdi_blob_key(const pdi_blob_t *blob)
@@ -114,6 +137,7 @@ pd_log_memory_t *pd_log_memory_new(const pd_log_memory_options_t *options)
     storage->options = *options;
     storage->info.exclusive = options->exclusive;
     storage->info.durable = false;
+    storage->info.headers = true;
     storage->info.record_size_max =
         options->record_size_max ? options->record_size_max : RECORD_SIZE_MAX_DEFAULT;
     pd_random_init(&storage->random, options->seed);
@@ -132,6 +156,13 @@ pd_log_memory_t *pd_log_memory_new(const pd_log_memory_options_t *options)
     return storage;
 }
 
+void pdi_memory_partition_deinit(pdi_memory_partition_t *partition)
+{
+    for (uint64_t i = 0; i < partition->count; i++)
+        pdi_blob_unref(partition->records[i].blob);
+    pd_free(partition->records);
+}
+
 void pd_log_memory_free(pd_log_memory_t *storage)
 {
     if (!storage)
@@ -140,15 +171,11 @@ void pd_log_memory_free(pd_log_memory_t *storage)
     while (storage->channels)
         pdi_channel_free(storage->channels);
     for (int i = 0; i < PD_LOG_TOPIC_COUNT; i++) {
-        for (uint32_t j = 0; j < storage->info.partition_counts[i]; j++) {
-            pdi_memory_partition_t *partition = &storage->partitions[i][j];
-
-            for (uint64_t k = 0; k < partition->count; k++)
-                pdi_blob_unref(partition->records[k].blob);
-            pd_free(partition->records);
-        }
+        for (uint32_t j = 0; j < storage->info.partition_counts[i]; j++)
+            pdi_memory_partition_deinit(&storage->partitions[i][j]);
         pd_free(storage->partitions[i]);
     }
+    pdi_memory_free_topics(storage);
     pd_free(storage);
 }
 
@@ -187,6 +214,8 @@ static const pd_log_ops_t ops = {
     .read = pdi_memory_read,
     .close_reader = pdi_memory_close_reader,
     .close = close_log,
+    .open_foreign_reader = pdi_memory_open_foreign_reader,
+    .query_topic = pdi_memory_query_topic,
 };
 
 pd_log_t *pd_log_memory_open(pd_log_memory_t *storage)
@@ -249,8 +278,12 @@ pd_log_record_t pd_log_memory_record(const pd_log_memory_t *storage, pd_log_topi
     const pdi_stored_t *stored = &found->records[index];
 
     PD_ASSERT(index < found->count);
-    return (pd_log_record_t){stored->offset, stored->time_ms, pdi_blob_key(stored->blob),
-                             pdi_blob_value(stored->blob)};
+    return (pd_log_record_t){.offset = stored->offset,
+                             .time_ms = stored->time_ms,
+                             .key = pdi_blob_key(stored->blob),
+                             .value = pdi_blob_value(stored->blob),
+                             .headers = stored->blob->headers,
+                             .header_count = stored->blob->header_count};
 }
 
 int64_t pd_log_memory_end_offset(const pd_log_memory_t *storage, pd_log_topic_t topic,

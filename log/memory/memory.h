@@ -72,6 +72,13 @@ void pd_log_memory_set_faults(pd_log_memory_t *storage, const pd_log_memory_faul
 /* Lands at once, as if another process had written it. Copies. Returns the offset. */
 int64_t pd_log_memory_append_foreign(pd_log_memory_t *storage, pd_log_topic_t topic,
                                      uint32_t partition, pd_bytes_t key, pd_bytes_t value);
+/* A topic that is not the server's own: read with pd_log_open_foreign_reader, filled by the test.
+ */
+void pd_log_memory_add_topic(pd_log_memory_t *storage, const char *name, uint32_t partition_count);
+/* Lands at once. Copies; the offset and the time of `record` are not looked at. Returns the offset.
+ */
+int64_t pd_log_memory_append_to_topic(pd_log_memory_t *storage, const char *name,
+                                      uint32_t partition, const pd_log_record_t *record);
 /* Retention: removes what lies before the offset. */
 void pd_log_memory_trim(pd_log_memory_t *storage, pd_log_topic_t topic, uint32_t partition,
                         int64_t start_offset);

@@ -6,6 +6,7 @@
 #ifndef PD_LOG_MEMORY_PRIVATE_H
 #define PD_LOG_MEMORY_PRIVATE_H
 
+#include "base/arena.h"
 #include "base/random.h"
 #include "log/memory/memory.h"
 
@@ -22,6 +23,8 @@ typedef struct pdi_blob {
     bool has_value;
     size_t key_size;
     size_t value_size;
+    pd_log_header_t *headers; /* one allocation with their bytes, or NULL */
+    uint32_t header_count;
     uint8_t data[]; /* key, then value */
 } pdi_blob_t;
 
@@ -95,6 +98,7 @@ struct pdi_memory_reader {
     pd_mail_t *closed;
     bool closing;
     pd_log_record_t *lent; /* one allocation: records, then their bytes */
+    pd_arena_t arena;      /* their headers */
 };
 
 /* A pd_log_t. */
@@ -107,11 +111,19 @@ struct pdi_node {
     bool failed; /* PD_IO was injected */
 };
 
+typedef struct pdi_memory_topic {
+    struct pdi_memory_topic *next;
+    char *name;
+    uint32_t partition_count;
+    pdi_memory_partition_t *partitions;
+} pdi_memory_topic_t;
+
 struct pd_log_memory {
     pd_log_memory_options_t options;
     pd_log_info_t info;
     pd_random_t random;
     pdi_memory_partition_t *partitions[PD_LOG_TOPIC_COUNT];
+    pdi_memory_topic_t *topics; /* foreign ones */
     pdi_channel_t *channels;
     pdi_node_t *nodes;
 };
@@ -122,9 +134,13 @@ pdi_memory_partition_t *pdi_memory_partition(const pd_log_memory_t *storage, pd_
 /* True with so many parts per million; draws nothing at 0, so that a fault that is off does not
  * change the course of the others. */
 bool pdi_memory_roll(pd_log_memory_t *storage, uint32_t ppm);
+/* Frees its records. */
+void pdi_memory_partition_deinit(pdi_memory_partition_t *partition);
 /* Uniform in [min_ns, max_ns]. */
 int64_t pdi_memory_delay(pd_log_memory_t *storage, int64_t min_ns, int64_t max_ns);
 pdi_blob_t *pdi_blob_new(pd_bytes_t key, pd_bytes_t value);
+/* Copies; at most once per blob. */
+void pdi_blob_set_headers(pdi_blob_t *blob, const pd_log_header_t *headers, uint32_t count);
 void pdi_blob_unref(pdi_blob_t *blob);
 pd_bytes_t pdi_blob_key(const pdi_blob_t *blob);
 pd_bytes_t pdi_blob_value(const pdi_blob_t *blob);
@@ -144,7 +160,15 @@ void pdi_memory_close_writer(pd_log_writer_t *base, pd_mail_t *closed);
 void pdi_memory_crash_writer(pdi_memory_writer_t *writer);
 void pdi_channel_free(pdi_channel_t *channel);
 
+/* memory_topic.c: foreign topics. */
+pd_status_t pdi_memory_open_foreign_reader(pd_log_t *log, const pd_log_foreign_options_t *options,
+                                           pd_log_reader_t **reader, pd_error_t *error);
+void pdi_memory_query_topic(pd_log_t *log, pd_log_topic_query_t *query);
+void pdi_memory_free_topics(pd_log_memory_t *storage);
+
 /* memory_reader.c */
+pdi_memory_reader_t *pdi_memory_reader_new(pdi_node_t *node, pd_loop_t *loop,
+                                           pdi_memory_partition_t *partition);
 pd_status_t pdi_memory_open_reader(pd_log_t *log, const pd_log_handle_options_t *options,
                                    pd_log_reader_t **reader, pd_error_t *error);
 void pdi_memory_read(pd_log_reader_t *base, pd_log_read_t *read);

@@ -31,6 +31,7 @@ static void free_reader(pdi_memory_reader_t *reader)
     if (reader->next)
         reader->next->link = reader->link;
     pd_free(reader->lent);
+    pd_arena_deinit(&reader->arena);
     pd_free(reader);
 }
 
@@ -57,6 +58,24 @@ static void complete(pdi_memory_reader_t *reader, pd_status_t status)
         finish(reader);
 }
 
+static const pd_log_header_t *lend_headers(pdi_memory_reader_t *reader, const pdi_blob_t *blob)
+{
+    pd_log_header_t *headers;
+
+    if (blob->header_count == 0)
+        return NULL;
+    headers = pd_arena_memdup(&reader->arena, blob->headers,
+                              blob->header_count * sizeof(blob->headers[0]));
+    for (uint32_t i = 0; i < blob->header_count; i++) {
+        pd_bytes_t *value = &headers[i].value;
+
+        headers[i].name = pd_arena_strdup(&reader->arena, headers[i].name);
+        if (value->data)
+            value->data = pd_arena_memdup(&reader->arena, value->data, value->size);
+    }
+    return headers;
+}
+
 /* Copies what is read, so that late use of lent records is seen. */
 static void lend(pdi_memory_reader_t *reader, uint64_t index, uint64_t count, size_t size)
 {
@@ -68,8 +87,12 @@ static void lend(pdi_memory_reader_t *reader, uint64_t index, uint64_t count, si
         pdi_blob_t *blob = stored->blob;
 
         lent[i] = (pd_log_record_t){
-            stored->offset, stored->time_ms, pd_bytes(blob->has_key ? data : NULL, blob->key_size),
-            pd_bytes(blob->has_value ? data + blob->key_size : NULL, blob->value_size)};
+            .offset = stored->offset,
+            .time_ms = stored->time_ms,
+            .key = pd_bytes(blob->has_key ? data : NULL, blob->key_size),
+            .value = pd_bytes(blob->has_value ? data + blob->key_size : NULL, blob->value_size),
+            .headers = lend_headers(reader, blob),
+            .header_count = blob->header_count};
         memcpy(data, blob->data, blob->key_size + blob->value_size);
         data += blob->key_size + blob->value_size;
     }
@@ -131,29 +154,37 @@ static void on_timer(pd_timer_t *timer)
         serve(reader);
 }
 
+pdi_memory_reader_t *pdi_memory_reader_new(pdi_node_t *node, pd_loop_t *loop,
+                                           pdi_memory_partition_t *partition)
+{
+    pdi_memory_reader_t *reader = PD_NEW(pdi_memory_reader_t);
+
+    reader->base =
+        (pd_log_reader_t){&node->base, loop, partition->topic, partition->partition, false};
+    reader->node = node;
+    reader->partition = partition;
+    reader->timer.fire = on_timer;
+    pd_arena_init(&reader->arena);
+    reader->next = node->readers;
+    reader->link = &node->readers;
+    if (reader->next)
+        reader->next->link = &reader->next;
+    node->readers = reader;
+    return reader;
+}
+
 pd_status_t pdi_memory_open_reader(pd_log_t *log, const pd_log_handle_options_t *options,
                                    pd_log_reader_t **out, pd_error_t *error)
 {
     pdi_node_t *node = (pdi_node_t *)log;
     pdi_memory_partition_t *partition =
         pdi_memory_partition(node->storage, options->topic, options->partition);
-    pdi_memory_reader_t *reader;
 
     *out = NULL;
     if (!partition)
         return pd_error_set(error, PD_NOT_FOUND, "the log has no partition %u in topic %u",
                             options->partition, (unsigned)options->topic);
-    reader = PD_NEW(pdi_memory_reader_t);
-    reader->base = (pd_log_reader_t){log, options->loop, options->topic, options->partition, false};
-    reader->node = node;
-    reader->partition = partition;
-    reader->timer.fire = on_timer;
-    reader->next = node->readers;
-    reader->link = &node->readers;
-    if (reader->next)
-        reader->next->link = &reader->next;
-    node->readers = reader;
-    *out = &reader->base;
+    *out = &pdi_memory_reader_new(node, options->loop, partition)->base;
     return PD_OK;
 }
 
@@ -170,6 +201,7 @@ void pdi_memory_read(pd_log_reader_t *base, pd_log_read_t *read)
     base->reading = true;
     pd_free(reader->lent);
     reader->lent = NULL;
+    pd_arena_reset(&reader->arena);
     reader->read = read;
     reader->from_offset = read->from_offset;
     if (reader->from_offset == PD_LOG_FIRST)

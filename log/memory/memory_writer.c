@@ -336,6 +336,7 @@ pd_status_t pdi_memory_append(pd_log_writer_t *base, pd_log_append_t *append)
     parcel = PD_NEW(pdi_parcel_t);
     parcel->append = append;
     parcel->blob = pdi_blob_new(append->key, append->value);
+    pdi_blob_set_headers(parcel->blob, append->headers, append->header_count);
     parcel->time_ms = pd_loop_now_ns(base->loop) / 1000000;
     parcel->status = writer->broken == PD_OK ? PD_OK : PD_CANCELED;
     parcel->at_ns = pd_loop_now_ns(storage->options.loop) +

@@ -186,7 +186,7 @@ static pd_bytes_t copy(uint8_t *at, pd_bytes_t bytes)
     return pd_bytes(at, bytes.size);
 }
 
-sent_t *producer_send(producer_t *producer, pd_bytes_t key, pd_bytes_t value)
+static sent_t *prepare(producer_t *producer, pd_bytes_t key, pd_bytes_t value)
 {
     sent_t *sent = PD_NEW(sent_t);
 
@@ -203,9 +203,29 @@ sent_t *producer_send(producer_t *producer, pd_bytes_t key, pd_bytes_t value)
         producer->sent = pd_realloc(producer->sent, producer->capacity * sizeof(producer->sent[0]));
     }
     producer->sent[producer->sent_count++] = sent;
+    return sent;
+}
+
+static sent_t *send(producer_t *producer, sent_t *sent)
+{
     if (pd_log_append(producer->writer, &sent->append) != PD_OK)
         harness_fail(producer->harness, "an append was not taken", (long long)sent->index);
     return sent;
+}
+
+sent_t *producer_send(producer_t *producer, pd_bytes_t key, pd_bytes_t value)
+{
+    return send(producer, prepare(producer, key, value));
+}
+
+sent_t *producer_send_with_headers(producer_t *producer, pd_bytes_t value,
+                                   const pd_log_header_t *headers, uint32_t header_count)
+{
+    sent_t *sent = prepare(producer, pd_bytes(NULL, 0), value);
+
+    sent->append.headers = headers;
+    sent->append.header_count = header_count;
+    return send(producer, sent);
 }
 
 sent_t *producer_send_numbered(producer_t *producer, uint64_t number, size_t size)

@@ -96,6 +96,9 @@ void producer_open(producer_t *producer, harness_t *harness, pd_loop_t *loop, pd
                    uint32_t partition);
 /* Copies; checks order, once-ness and offsets of the completion. */
 sent_t *producer_send(producer_t *producer, pd_bytes_t key, pd_bytes_t value);
+/* Without a key. The headers are borrowed until it is done. */
+sent_t *producer_send_with_headers(producer_t *producer, pd_bytes_t value,
+                                   const pd_log_header_t *headers, uint32_t header_count);
 /* A record of its own kind: key and value are derived from a number, of about the given size. */
 sent_t *producer_send_numbered(producer_t *producer, uint64_t number, size_t size);
 void producer_wait(producer_t *producer);

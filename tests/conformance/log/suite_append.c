@@ -70,19 +70,55 @@ static void thousands_in_flight(void **state)
 static void absent_is_not_empty(void **state)
 {
     harness_t *harness = *state;
-    int64_t base = end_offset(harness, PD_LOG_MEMBERS, 0);
+    int64_t base = end_offset(harness, PD_LOG_REJECTED, 0);
     producer_t producer;
     records_t records;
 
-    producer_open(&producer, harness, harness->loop, PD_LOG_MEMBERS, 0);
+    producer_open(&producer, harness, harness->loop, PD_LOG_REJECTED, 0);
     producer_send(&producer, pd_bytes("", 0), pd_bytes("", 0));
     producer_send(&producer, pd_bytes(NULL, 0), pd_bytes_str("value"));
     producer_send(&producer, pd_bytes_str("key"), pd_bytes(NULL, 0));
     producer_send(&producer, pd_bytes("\0\0", 2), pd_bytes("\0", 1));
     producer_wait(&producer);
-    records_read(&records, harness, PD_LOG_MEMBERS, 0, base, 0);
+    records_read(&records, harness, PD_LOG_REJECTED, 0, base, 0);
     assert_all(&records, &producer);
     records_free(&records);
+    producer_close(&producer);
+    producer_free(&producer);
+}
+
+static void headers_are_kept(void **state)
+{
+    static const pd_log_header_t headers[] = {{"id", {(const uint8_t *)"\0\1", 2}},
+                                              {"empty", {(const uint8_t *)"", 0}},
+                                              {"absent", {NULL, 0}},
+                                              {"id", {(const uint8_t *)"again", 5}}};
+    harness_t *harness = *state;
+    int64_t base = end_offset(harness, PD_LOG_COMMANDS, 0);
+    producer_t producer;
+    consumer_t consumer;
+    const pd_log_read_t *read;
+
+    producer_open(&producer, harness, harness->loop, PD_LOG_COMMANDS, 0);
+    for (uint32_t count = 0; count <= PD_ARRAY_COUNT(headers); count++)
+        producer_send_with_headers(&producer, pd_bytes_str("value"), headers, count);
+    producer_wait(&producer);
+    assert_int_equal(producer.ok_count, producer.sent_count);
+    consumer_open(&consumer, harness, PD_LOG_COMMANDS, 0);
+    for (uint64_t i = 0; i < producer.sent_count; i++) {
+        read = consumer_read(&consumer, i == 0 ? base : producer.sent[i - 1]->append.offset + 1);
+        assert_true(read->count > 0);
+        assert_is(&read->records[0], producer.sent[i]);
+        assert_int_equal(read->records[0].header_count, harness->log->info.headers ? i : 0);
+        for (uint32_t k = 0; k < read->records[0].header_count; k++) {
+            const pd_log_header_t *header = &read->records[0].headers[k];
+
+            assert_string_equal(header->name, headers[k].name);
+            assert_int_equal(header->value.data == NULL, headers[k].value.data == NULL);
+            assert_true(pd_bytes_equal(header->value, headers[k].value));
+        }
+    }
+    consumer_close(&consumer);
     producer_close(&producer);
     producer_free(&producer);
 }
@@ -351,6 +387,7 @@ const struct CMUnitTest log_suite_append[] = {
     LOG_TEST(sole_writer_gets_contiguous_offsets),
     LOG_TEST(thousands_in_flight),
     LOG_TEST(absent_is_not_empty),
+    LOG_TEST(headers_are_kept),
     LOG_TEST(two_writers_see_gaps),
     LOG_TEST(large_records),
     LOG_TEST(partitions_and_topics_are_independent),

@@ -331,6 +331,57 @@ static void reads_fail_and_are_repeated(void **state)
     drop();
 }
 
+typedef struct asked {
+    pd_log_topic_query_t query; /* first: converts */
+    uint32_t done_count;
+} asked_t;
+
+static void on_asked(pd_log_topic_query_t *query)
+{
+    ((asked_t *)query)->done_count++;
+}
+
+static void foreign_topics_are_read_by_name(void **state)
+{
+    static const pd_log_header_t headers[] = {{"id", {(const uint8_t *)"7", 1}}};
+    pd_log_memory_faults_t none = {0};
+    pd_log_record_t sent = {.value = pd_bytes_str("v"), .headers = headers, .header_count = 1};
+    pd_log_foreign_options_t options = {.topic_name = "orders", .partition = 1};
+    pd_log_read_t read = {.from_offset = PD_LOG_FIRST, .done = on_read};
+    asked_t there = {.query = {.topic_name = "orders", .done = on_asked}};
+    asked_t missing = {.query = {.topic_name = "offers", .done = on_asked}};
+    pd_log_reader_t *reader;
+    pd_error_t error;
+    pd_log_t *log;
+
+    make(&none, false, seed);
+    options.loop = there.query.loop = missing.query.loop = &bed->storage_loop.loop;
+    log = pd_log_memory_open(bed->storage);
+    pd_log_memory_add_topic(bed->storage, "orders", 2);
+    pd_log_memory_append_to_topic(bed->storage, "orders", 1, &sent);
+    assert_int_equal(pd_log_query_topic(log, &there.query), PD_OK);
+    assert_int_equal(pd_log_query_topic(log, &missing.query), PD_OK);
+    assert_int_equal(there.done_count, 0);
+    assert_int_equal(pd_log_open_foreign_reader(log, &options, &reader, &error), PD_OK);
+    read_count = 0;
+    pd_log_read(reader, &read);
+    manual_loop_run(&bed->storage_loop);
+    assert_int_equal(there.done_count, 1);
+    assert_int_equal(there.query.partition_count, 2);
+    assert_int_equal(missing.query.status, PD_NOT_FOUND);
+    assert_int_equal(read_count, 1);
+    assert_int_equal(read.count, 1);
+    assert_null(read.records[0].key.data);
+    assert_int_equal(read.records[0].header_count, 1);
+    assert_string_equal(read.records[0].headers[0].name, "id");
+    pd_log_close_reader(reader, NULL);
+    options.partition = 2;
+    assert_int_equal(pd_log_open_foreign_reader(log, &options, &reader, &error), PD_NOT_FOUND);
+    manual_loop_run(&bed->storage_loop);
+    pd_log_close(log);
+    drop();
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +391,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(foreign_records_and_gaps_lie_between_ours),
         cmocka_unit_test(trimmed_records_are_not_found),
         cmocka_unit_test(reads_fail_and_are_repeated),
+        cmocka_unit_test(foreign_topics_are_read_by_name),
     };
     const char *text = argc > 2 && !strcmp(argv[1], "--seed") ? argv[2] : getenv("PD_SEED");
 

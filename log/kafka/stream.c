@@ -1,0 +1,255 @@
+/* stream.c -- consumer handles, and who fetches what on them.
+ *
+ * A broker answers one Fetch of a handle at a time, and an empty one only after fetch.wait.max.ms.
+ * What is asked on a handle whose Fetch waits for a tail would wait with it. So there are two
+ * kinds:
+ *
+ *   quick  waits 1 ms: for reads that must know whether there is something now, and for replay. It
+ *          is used only while such reads go on, since it asks all the time;
+ *   tail   waits 100 ms, and is answered at once when something comes.
+ *
+ * Each kind once more for foreign topics, which are read as committed. A handle can fetch a
+ * partition at one place only; when several readers want the same partition there are more handles
+ * of the kind. Streams that nobody owns are kept for a moment for the next reader of the partition,
+ * then the chores thread stops them.
+ *
+ *   OWNED ──release──▶ IDLE ──sweep──▶ STOPPING ──▶ freed
+ *     ▲─────acquire──────┘ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/diag.h"
+#include "base/memory.h"
+#include "log/kafka/kafka_private.h"
+
+enum { SWEEP_MS = 20 };
+
+pd_status_t pdi_kafka_add_handle(pdi_kafka_t *log, pdi_kafka_kind_t kind, pd_error_t *error)
+{
+    pdi_kafka_handle_t *handle;
+    rd_kafka_t *rk;
+
+    PD_TRY(pdi_kafka_new_consumer(log, kind, &rk, error));
+    handle = PD_NEW(pdi_kafka_handle_t);
+    handle->log = log;
+    handle->kind = kind;
+    handle->rk = rk;
+    if (kind == PDI_KAFKA_QUICK || kind == PDI_KAFKA_TAIL) {
+        for (int i = 0; i < PD_LOG_TOPIC_COUNT; i++)
+            handle->topics[i] = rd_kafka_topic_new(rk, log->topic_names[i], NULL);
+    }
+    pthread_mutex_lock(&log->mutex);
+    handle->next = log->handles;
+    log->handles = handle;
+    pthread_mutex_unlock(&log->mutex);
+    return PD_OK;
+}
+
+/* Under log->mutex. */
+static void wake_chores(pdi_kafka_t *log)
+{
+    if (log->chores_mailed)
+        return;
+    log->chores_mailed = true;
+    pd_loop_post(log->chores, &log->chores_mail);
+}
+
+static bool is_at(const pdi_kafka_stream_t *stream, const char *topic_name, int32_t partition)
+{
+    return stream->partition == partition && strcmp(stream->topic_name, topic_name) == 0;
+}
+
+/* Under log->mutex. NULL: every handle of the kind has a stream there. */
+static pdi_kafka_handle_t *find_handle(pdi_kafka_t *log, pdi_kafka_kind_t kind,
+                                       const char *topic_name, int32_t partition)
+{
+    for (pdi_kafka_handle_t *handle = log->handles; handle; handle = handle->next) {
+        const pdi_kafka_stream_t *stream = log->streams;
+
+        if (handle->kind != kind)
+            continue;
+        while (stream && !(stream->handle == handle && is_at(stream, topic_name, partition)))
+            stream = stream->next;
+        if (!stream)
+            return handle;
+    }
+    return NULL;
+}
+
+/* Under log->mutex. */
+static pdi_kafka_stream_t *take_idle(pdi_kafka_t *log, pdi_kafka_kind_t kind,
+                                     const char *topic_name, int32_t partition)
+{
+    for (pdi_kafka_stream_t *stream = log->streams; stream; stream = stream->next) {
+        if (stream->handle->kind == kind && stream->state == PDI_KAFKA_STREAM_IDLE &&
+            !stream->spoilt && is_at(stream, topic_name, partition)) {
+            stream->state = PDI_KAFKA_STREAM_OWNED;
+            return stream;
+        }
+    }
+    return NULL;
+}
+
+/* Under log->mutex: something of the kind is being stopped there, and will make room. */
+static bool is_stopping(pdi_kafka_t *log, pdi_kafka_kind_t kind, const char *topic_name,
+                        int32_t partition)
+{
+    for (const pdi_kafka_stream_t *stream = log->streams; stream; stream = stream->next) {
+        if (stream->handle->kind == kind && stream->state != PDI_KAFKA_STREAM_OWNED &&
+            is_at(stream, topic_name, partition))
+            return true;
+    }
+    return false;
+}
+
+/* Under log->mutex. */
+static pdi_kafka_stream_t *new_stream(pdi_kafka_t *log, pdi_kafka_handle_t *handle,
+                                      const char *topic_name, int32_t partition)
+{
+    pdi_kafka_stream_t *stream = PD_NEW(pdi_kafka_stream_t);
+
+    stream->handle = handle;
+    stream->partition = partition;
+    stream->topic = rd_kafka_topic_new(handle->rk, topic_name, NULL);
+    PD_ASSERT(stream->topic);
+    stream->queue = rd_kafka_queue_new(handle->rk);
+    stream->state = PDI_KAFKA_STREAM_OWNED;
+    snprintf(stream->topic_name, sizeof(stream->topic_name), "%s", topic_name);
+    stream->next = log->streams;
+    log->streams = stream;
+    return stream;
+}
+
+pdi_kafka_stream_t *pdi_kafka_stream_acquire(pdi_kafka_t *log, pdi_kafka_kind_t kind,
+                                             const char *topic_name, int32_t partition)
+{
+    pdi_kafka_stream_t *stream;
+    pdi_kafka_handle_t *handle;
+
+    pthread_mutex_lock(&log->mutex);
+    stream = take_idle(log, kind, topic_name, partition);
+    if (!stream) {
+        handle = find_handle(log, kind, topic_name, partition);
+        if (handle) {
+            stream = new_stream(log, handle, topic_name, partition);
+        } else if (!is_stopping(log, kind, topic_name, partition)) {
+            log->handle_wanted[kind] = true;
+            wake_chores(log);
+        }
+    }
+    pthread_mutex_unlock(&log->mutex);
+    return stream;
+}
+
+void pdi_kafka_stream_release(pdi_kafka_t *log, pdi_kafka_stream_t *stream)
+{
+    rd_kafka_queue_cb_event_enable(stream->queue, NULL, NULL);
+    pthread_mutex_lock(&log->mutex);
+    PD_ASSERT(stream->state == PDI_KAFKA_STREAM_OWNED);
+    stream->state = PDI_KAFKA_STREAM_IDLE;
+    wake_chores(log);
+    pthread_mutex_unlock(&log->mutex);
+}
+
+pd_status_t pdi_kafka_stream_seek(pdi_kafka_stream_t *stream, int64_t offset, bool restart)
+{
+    rd_kafka_resp_err_t code;
+
+    if (stream->started && !restart) {
+        code = rd_kafka_seek(stream->topic, stream->partition, offset, 0);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR)
+            return PD_OK;
+    }
+    if (rd_kafka_consume_start_queue(stream->topic, stream->partition, offset, stream->queue) != 0)
+        return PD_IO;
+    stream->started = true;
+    return PD_OK;
+}
+
+static void free_stream(pdi_kafka_stream_t *stream)
+{
+    if (stream->started)
+        (void)rd_kafka_consume_stop(stream->topic, stream->partition);
+    rd_kafka_queue_destroy(stream->queue);
+    rd_kafka_topic_destroy(stream->topic);
+    pd_free(stream);
+}
+
+/* One that is idle, now marked as stopping; NULL: none. */
+static pdi_kafka_stream_t *next_to_stop(pdi_kafka_t *log)
+{
+    pdi_kafka_stream_t *stream;
+
+    pthread_mutex_lock(&log->mutex);
+    stream = log->streams;
+    while (stream && stream->state != PDI_KAFKA_STREAM_IDLE)
+        stream = stream->next;
+    if (stream)
+        stream->state = PDI_KAFKA_STREAM_STOPPING;
+    pthread_mutex_unlock(&log->mutex);
+    return stream;
+}
+
+void pdi_kafka_chores_sweep(pd_timer_t *timer)
+{
+    pdi_kafka_t *log = PD_CONTAINER_OF(timer, pdi_kafka_t, sweep_timer);
+    pdi_kafka_stream_t *stream, **link;
+
+    while ((stream = next_to_stop(log))) {
+        rd_kafka_topic_t *topic = stream->topic;
+
+        if (stream->started)
+            (void)rd_kafka_consume_stop(topic, stream->partition);
+        stream->started = false;
+        pthread_mutex_lock(&log->mutex);
+        link = &log->streams;
+        while (*link != stream)
+            link = &(*link)->next;
+        *link = stream->next;
+        pthread_mutex_unlock(&log->mutex);
+        free_stream(stream);
+    }
+}
+
+void pdi_kafka_chores_run(pd_mail_t *mail)
+{
+    pdi_kafka_t *log = PD_CONTAINER_OF(mail, pdi_kafka_t, chores_mail);
+    bool wanted[PDI_KAFKA_KIND_COUNT];
+
+    pthread_mutex_lock(&log->mutex);
+    log->chores_mailed = false;
+    memcpy(wanted, log->handle_wanted, sizeof(wanted));
+    memset(log->handle_wanted, 0, sizeof(log->handle_wanted));
+    pthread_mutex_unlock(&log->mutex);
+    for (int i = 0; i < PDI_KAFKA_KIND_COUNT; i++) {
+        pd_error_t error;
+
+        if (wanted[i] && pdi_kafka_add_handle(log, (pdi_kafka_kind_t)i, &error) != PD_OK)
+            PD_DIAG(PD_DIAG_ERROR, "kafka consumer", "text=\"%s\"", error.text);
+    }
+    if (log->sweep_timer.heap_index == 0)
+        pd_loop_timer_start(log->chores, &log->sweep_timer,
+                            pd_loop_now_ns(log->chores) + SWEEP_MS * 1000000);
+}
+
+void pdi_kafka_free_handles(pdi_kafka_t *log)
+{
+    while (log->streams) {
+        pdi_kafka_stream_t *stream = log->streams;
+
+        PD_ASSERT(stream->state != PDI_KAFKA_STREAM_OWNED);
+        log->streams = stream->next;
+        free_stream(stream);
+    }
+    while (log->handles) {
+        pdi_kafka_handle_t *handle = log->handles;
+
+        log->handles = handle->next;
+        for (int i = 0; i < PD_LOG_TOPIC_COUNT; i++) {
+            if (handle->topics[i])
+                rd_kafka_topic_destroy(handle->topics[i]);
+        }
+        rd_kafka_destroy(handle->rk);
+        pd_free(handle);
+    }
+}
