@@ -91,6 +91,7 @@ static void run_start_partition(pd_mail_t *mail)
     pdi_node_partition_t *self = PD_CONTAINER_OF(mail, pdi_node_partition_t, start_mail);
 
     pd_partition_start(self->partition, on_changed, self);
+    pd_partition_set_role(self->partition, PD_PARTITION_TO_OWN, INT64_MAX);
 }
 
 static void run_stop_partition(pd_mail_t *mail)
@@ -127,7 +128,7 @@ void pd_node_start(pd_node_t *node, void (*changed)(void *ctx, pd_node_state_t s
     node->changed_ctx = ctx;
     node->state = PD_NODE_STARTING;
     for (uint32_t i = 0; i < node->options.partition_count; i++)
-        node->states[i] = PD_PARTITION_STARTING; /* before any of them can report */
+        node->states[i] = PD_PARTITION_IDLE; /* before any of them can report */
     for (uint32_t i = 0; i < node->options.loop_count; i++) {
         node->matchings[i].start_mail.run = run_start_matching;
         pd_loop_post(node->matchings[i].loop, &node->matchings[i].start_mail);

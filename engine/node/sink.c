@@ -86,11 +86,47 @@ static void sink_poll_returned(void *ctx, pd_poll_t *poll)
     pd_loop_post(pdi_node_home(node, poll->ns, queue)->loop, &poll->mail);
 }
 
+typedef struct forget_mail {
+    pd_mail_t mail;
+    pd_matching_t *matching;
+    const pd_partition_t *partition;
+} forget_mail_t;
+
+static void run_forget(pd_mail_t *mail)
+{
+    forget_mail_t *self = PD_CONTAINER_OF(mail, forget_mail_t, mail);
+
+    pd_matching_forget_partition(self->matching, self->partition);
+    pd_free(self);
+}
+
+/* The way of offers, so that it overtakes none of those that it concerns, and none that follows. */
+static void sink_forget(void *ctx, const pd_partition_t *partition)
+{
+    pd_node_t *node = ctx;
+
+    for (uint32_t i = 0; i < node->options.loop_count; i++) {
+        pdi_node_matching_t *home = &node->matchings[i];
+        forget_mail_t *mail;
+
+        if (home->loop == pd_partition_loop(partition)) {
+            pd_matching_forget_partition(home->matching, partition);
+            continue;
+        }
+        mail = PD_NEW(forget_mail_t);
+        mail->mail.run = run_forget;
+        mail->matching = home->matching;
+        mail->partition = partition;
+        pd_loop_post(home->loop, &mail->mail);
+    }
+}
+
 pd_offer_sink_t pdi_node_sink(pd_node_t *node)
 {
     return (pd_offer_sink_t){
         .offer = sink_offer,
         .poll_returned = sink_poll_returned,
+        .forget = sink_forget,
         .ctx = node,
     };
 }

@@ -94,7 +94,7 @@ static void run_turn(pd_mail_t *mail)
     pd_partition_t *partition = PD_CONTAINER_OF(mail, pd_partition_t, turn_mail);
 
     partition->turn_posted = false;
-    if (partition->state == PD_PARTITION_OWNER && !STAILQ_EMPTY(&partition->barrier_answers)) {
+    if (pdi_partition_is_writer(partition) && !STAILQ_EMPTY(&partition->barrier_answers)) {
         Perdure__V1__Record record = PERDURE__V1__RECORD__INIT;
         Perdure__V1__Barrier barrier = PERDURE__V1__BARRIER__INIT;
 

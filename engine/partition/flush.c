@@ -17,7 +17,7 @@ static void on_flush_timer(pd_timer_t *timer)
     pd_error_t error;
 
     partition->flush_timer_armed = false;
-    if (partition->state != PD_PARTITION_OWNER || pd_store_flush_held(partition->store))
+    if (!partition->store || pd_store_flush_held(partition->store))
         return;
     if (last) {
         pd_store_flush_begin(partition->store);
@@ -33,7 +33,7 @@ void pdi_flush_after_apply(pd_partition_t *partition, pdi_pending_t *pending)
 {
     if (pd_store_flush_held(partition->store))
         return;
-    if (pd_store_dirty_size(partition->store) >= partition->options.flush_size) {
+    if (pending && pd_store_dirty_size(partition->store) >= partition->options.flush_size) {
         pd_store_flush_begin(partition->store);
         pending->flush_boundary = true;
     } else if (!partition->flush_timer_armed) {

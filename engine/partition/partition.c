@@ -1,11 +1,11 @@
-/* A partition's life: start, lose, stop. */
+/* A partition's life: start, lose, stop. What it should be meanwhile is in role.c. */
 #include "engine/partition/partition.h"
 
 #include "base/diag.h"
 #include "engine/partition/partition_private.h"
 
-#define RETRY_DELAY_MIN_NS ((int64_t)10 * 1000000)
 #define RETRY_DELAY_MAX_NS ((int64_t)1000 * 1000000)
+#define FAILED_DELAY_FACTOR_MAX 32 /* times failed_retry_ns */
 
 pd_partition_t *pd_partition_new(const pd_partition_options_t *options)
 {
@@ -17,7 +17,13 @@ pd_partition_t *pd_partition_new(const pd_partition_options_t *options)
     partition->options.node = partition->node;
     partition->options.store_path = partition->store_path;
     partition->state = PD_PARTITION_STOPPED;
-    partition->retry_delay_ns = RETRY_DELAY_MIN_NS;
+    partition->retry_delay_ns = PDI_RETRY_DELAY_MIN_NS;
+    partition->failed_delay_ns = options->failed_retry_ns;
+    partition->released_epoch = -1;
+    partition->acquired_offset = -1;
+    pd_chain_init(&partition->chain);
+    atomic_init(&partition->status_end_offset, -1);
+    pdi_partition_publish(partition);
     pd_random_init(&partition->random, options->random_seed);
     pd_arena_init(&partition->replay_arena);
     pd_buf_init(&partition->owner_record, PD_LOG_RECORD_SIZE_LIMIT);
@@ -48,22 +54,71 @@ void pd_partition_free(pd_partition_t *partition)
     pd_free(partition);
 }
 
+/* ---- how far it is ---- */
+
+enum { STATE_BITS = 7, RELEASED_BIT = 1 << STATE_BITS, EPOCH_SHIFT = STATE_BITS + 1 };
+
+void pdi_partition_publish(pd_partition_t *partition)
+{
+    int64_t epoch = pdi_partition_is_writer(partition) ? partition->epoch : partition->chain.epoch;
+    bool released = partition->state == PD_PARTITION_FOLLOWING && partition->released_epoch >= 0 &&
+                    partition->released_epoch == epoch;
+
+    atomic_store_explicit(&partition->status_applied_offset, partition->chain.offset,
+                          memory_order_relaxed);
+    atomic_store_explicit(&partition->status_word,
+                          (epoch + 1) << EPOCH_SHIFT | (released ? RELEASED_BIT : 0) |
+                              (int64_t)partition->state,
+                          memory_order_release);
+}
+
+void pd_partition_status(const pd_partition_t *partition, pd_partition_status_t *status)
+{
+    int64_t word = atomic_load_explicit(&partition->status_word, memory_order_acquire);
+
+    status->state = (pd_partition_state_t)(word & (RELEASED_BIT - 1));
+    status->released = (word & RELEASED_BIT) != 0;
+    status->epoch = (word >> EPOCH_SHIFT) - 1;
+    status->applied_offset =
+        atomic_load_explicit(&partition->status_applied_offset, memory_order_relaxed);
+    status->end_offset = atomic_load_explicit(&partition->status_end_offset, memory_order_relaxed);
+    if (status->end_offset <= status->applied_offset)
+        status->end_offset = status->applied_offset + 1;
+}
+
 void pdi_partition_set_state(pd_partition_t *partition, pd_partition_state_t state)
 {
     if (partition->state == state)
         return;
     partition->state = state;
+    pdi_partition_publish(partition);
     if (partition->changed)
         partition->changed(partition->changed_ctx, state);
 }
 
-static void drop_memory(pd_partition_t *partition, const char *why)
+/* ---- letting go ---- */
+
+void pdi_partition_left_ownership(pd_partition_t *partition)
 {
-    pd_loop_timer_stop(partition->options.loop, &partition->flush_timer);
-    partition->flush_timer_armed = false;
-    pdi_pipeline_fail_all(partition, why);
-    pdi_run_fail_all(partition, why);
+    pd_loop_timer_stop(partition->options.loop, &partition->watch_timer);
+    partition->watch_armed = false;
+    partition->gap_wanted = false;
     pdi_clock_clear(partition);
+    if (!partition->stopping && partition->options.sink.forget)
+        partition->options.sink.forget(partition->options.sink.ctx, partition);
+}
+
+void pdi_partition_drop_memory(pd_partition_t *partition, const char *why)
+{
+    pd_loop_t *loop = partition->options.loop;
+
+    pd_loop_timer_stop(loop, &partition->flush_timer);
+    partition->flush_timer_armed = false;
+    pd_loop_timer_stop(loop, &partition->read_timer);
+    pd_loop_timer_stop(loop, &partition->namespaces_timer);
+    pdi_run_fail_all(partition, why);
+    pdi_pipeline_fail_all(partition, why);
+    pdi_partition_left_ownership(partition);
     pd_store_free(partition->store);
     partition->store = NULL;
 }
@@ -73,6 +128,7 @@ static void on_writer_closed(pd_mail_t *mail)
     pd_partition_t *partition = PD_CONTAINER_OF(mail, pd_partition_t, writer_closed);
 
     partition->closing_writer = false;
+    pdi_role_step(partition);
     pdi_partition_maybe_stopped(partition);
 }
 
@@ -81,28 +137,36 @@ static void on_reader_closed(pd_mail_t *mail)
     pd_partition_t *partition = PD_CONTAINER_OF(mail, pd_partition_t, reader_closed);
 
     partition->closing_reader = false;
+    partition->reading_gap = false;
+    pdi_role_step(partition);
     pdi_partition_maybe_stopped(partition);
 }
 
-static void close_log(pd_partition_t *partition)
+void pdi_partition_close_writer(pd_partition_t *partition)
 {
-    if (partition->writer) {
-        pd_log_writer_t *writer = partition->writer;
+    pd_log_writer_t *writer = partition->writer;
 
-        partition->writer = NULL;
-        partition->closing_writer = true;
-        partition->writer_closed.run = on_writer_closed;
-        pd_log_close_writer(writer, &partition->writer_closed);
-    }
-    if (partition->reader) {
-        pd_log_reader_t *reader = partition->reader;
-
-        partition->reader = NULL;
-        partition->closing_reader = true;
-        partition->reader_closed.run = on_reader_closed;
-        pd_log_close_reader(reader, &partition->reader_closed);
-    }
+    if (!writer)
+        return;
+    partition->writer = NULL;
+    partition->closing_writer = true;
+    partition->writer_closed.run = on_writer_closed;
+    pd_log_close_writer(writer, &partition->writer_closed);
 }
+
+void pdi_partition_close_reader(pd_partition_t *partition)
+{
+    pd_log_reader_t *reader = partition->reader;
+
+    if (!reader)
+        return;
+    partition->reader = NULL;
+    partition->closing_reader = true;
+    partition->reader_closed.run = on_reader_closed;
+    pd_log_close_reader(reader, &partition->reader_closed);
+}
+
+/* ---- losing, and coming back ---- */
 
 static void on_retry(pd_timer_t *timer)
 {
@@ -114,14 +178,23 @@ static void on_retry(pd_timer_t *timer)
     }
     if (partition->closing_writer || partition->closing_reader) {
         pd_loop_timer_start(partition->options.loop, timer,
-                            pd_partition_now_ns(partition) + RETRY_DELAY_MIN_NS);
+                            pd_partition_now_ns(partition) + PDI_RETRY_DELAY_MIN_NS);
         return;
     }
-    pdi_partition_acquire(partition);
+    pdi_partition_set_state(partition, PD_PARTITION_IDLE);
+    pdi_role_step(partition);
 }
 
-/* A fenced owner comes back too: whether it should own the partition is somebody else's matter, and
- * on a single node it should. */
+static void retry_after(pd_partition_t *partition, int64_t *delay_ns, int64_t delay_max_ns)
+{
+    partition->retry_timer.fire = on_retry;
+    pd_loop_timer_start(partition->options.loop, &partition->retry_timer,
+                        pd_partition_now_ns(partition) + *delay_ns);
+    *delay_ns *= 2;
+    if (*delay_ns > delay_max_ns)
+        *delay_ns = delay_max_ns;
+}
+
 void pdi_partition_lose(pd_partition_t *partition, const pd_error_t *error)
 {
     bool hopeless = error->status == PD_IO || error->status == PD_CORRUPT;
@@ -134,18 +207,19 @@ void pdi_partition_lose(pd_partition_t *partition, const pd_error_t *error)
             (long long)partition->epoch, (long long)partition->chain.offset,
             pd_status_name(error->status), error->text);
     pdi_partition_set_state(partition, hopeless ? PD_PARTITION_FAILED : PD_PARTITION_LOST);
-    drop_memory(partition, hopeless ? error->text : "the partition has lost its owner; try again");
-    close_log(partition);
-    if (!hopeless) {
-        partition->retry_timer.fire = on_retry;
-        pd_loop_timer_start(partition->options.loop, &partition->retry_timer,
-                            pd_partition_now_ns(partition) + partition->retry_delay_ns);
-        partition->retry_delay_ns *= 2;
-        if (partition->retry_delay_ns > RETRY_DELAY_MAX_NS)
-            partition->retry_delay_ns = RETRY_DELAY_MAX_NS;
-    }
+    pdi_partition_drop_memory(partition, hopeless ? error->text
+                                                  : "the partition has lost its owner; try again");
+    pdi_partition_close_writer(partition);
+    pdi_partition_close_reader(partition);
+    if (!hopeless)
+        retry_after(partition, &partition->retry_delay_ns, RETRY_DELAY_MAX_NS);
+    else if (partition->options.failed_retry_ns)
+        retry_after(partition, &partition->failed_delay_ns,
+                    partition->options.failed_retry_ns * FAILED_DELAY_FACTOR_MAX);
     pdi_partition_maybe_stopped(partition);
 }
+
+/* ---- start, stop ---- */
 
 void pd_partition_start(pd_partition_t *partition,
                         void (*changed)(void *ctx, pd_partition_state_t state), void *ctx)
@@ -156,7 +230,8 @@ void pd_partition_start(pd_partition_t *partition,
     partition->changed_ctx = ctx;
     partition->stopping = false;
     partition->waiters_released = false;
-    pdi_partition_acquire(partition);
+    partition->role = PD_PARTITION_NONE;
+    pdi_partition_set_state(partition, PD_PARTITION_IDLE);
 }
 
 /* Everything that was appended is acknowledged: flush it all, let go, tell. */
@@ -164,7 +239,7 @@ static void stop_now(pd_partition_t *partition)
 {
     pd_error_t error;
 
-    if (partition->state == PD_PARTITION_OWNER) {
+    if (pdi_partition_is_writer(partition) || partition->state == PD_PARTITION_FOLLOWING) {
         if (pd_store_flush_held(partition->store) ||
             pdi_flush_everything(partition, &error) != PD_OK)
             PD_DIAG(PD_DIAG_WARN, "last flush failed", "partition=%u: the log has it all",
@@ -172,15 +247,18 @@ static void stop_now(pd_partition_t *partition)
         pdi_partition_set_state(partition, PD_PARTITION_LOST);
     }
     pd_loop_timer_stop(partition->options.loop, &partition->retry_timer);
-    drop_memory(partition, "the server is shutting down");
-    close_log(partition);
+    pdi_partition_drop_memory(partition, "the server is shutting down");
+    pdi_partition_close_writer(partition);
+    pdi_partition_close_reader(partition);
 }
 
 void pdi_partition_maybe_stopped(pd_partition_t *partition)
 {
+    if (partition->state == PD_PARTITION_RELEASING)
+        pdi_role_step(partition);
     if (!partition->stopping || partition->state == PD_PARTITION_STOPPED)
         return;
-    if (partition->state == PD_PARTITION_OWNER) {
+    if (pdi_partition_is_writer(partition)) {
         if (!TAILQ_EMPTY(&partition->pendings) || partition->turn_posted)
             return;
         stop_now(partition);
@@ -211,12 +289,13 @@ void pd_partition_crash(pd_partition_t *partition)
     partition->stopping = true;
     partition->state = PD_PARTITION_FAILED;
     pd_loop_timer_stop(partition->options.loop, &partition->retry_timer);
-    drop_memory(partition, "crash");
-    close_log(partition);
+    pdi_partition_drop_memory(partition, "crash");
+    pdi_partition_close_writer(partition);
+    pdi_partition_close_reader(partition);
     pdi_partition_maybe_stopped(partition);
 }
 
-pd_loop_t *pd_partition_loop(pd_partition_t *partition)
+pd_loop_t *pd_partition_loop(const pd_partition_t *partition)
 {
     return partition->options.loop;
 }

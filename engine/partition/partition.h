@@ -1,12 +1,21 @@
 /* partition.h -- one partition: its state, its log, its clock, and the order of things.
  *
- *     STARTING --open store, writer--> ACQUIRING --OwnerChanged acknowledged--> REPLAYING
- *        ^                                  |                                       |
- *        | backoff                          | failed                                | caught up
- *        +------------- LOST <--------------+<-- append failed, unknown, fenced -- OWNER
- *                                                                                   |
- *     FAILED <-- disk or state broken: needs an operator          STOPPED <-- stop -+
+ *     STOPPED --start--> IDLE --role STANDBY or OWNER--> FOLLOWING --role OWNER--> ACQUIRING
+ *                         ^                               ^  |  ^     (OwnerChanged appended)
+ *                         |        role NONE, flushed     |  |  |                   |
+ *                         +-------------------------------|--+  |                   | read up to it
+ *                         |                               |     |                   v
+ *                    LOST: memory dropped -- backoff -----+  RELEASING <--------- OWNER
+ *                         ^                              (in flight ends,  role not OWNER
+ *                         |                               flushed)
+ *                         +-- append failed, unknown, fenced, stuck: from any of them
  *
+ *     FAILED: disk or state broken: needs an operator, or another node (failed_retry_ns)
+ *     STOPPED: from any of them, by _stop
+ *
+ * What a partition should be is its *role*; which node gets which role is somebody else's matter
+ * (engine/cluster). One that follows applies the log as it grows, without effects, so that it owns
+ * the partition as soon as its OwnerChanged has landed.
  * Only an OWNER takes commands; else they are answered UNAVAILABLE, which SDKs retry.
  * Whoever loses the partition drops the store's memory and comes back from RocksDB and the log.
  *
@@ -25,6 +34,8 @@
 typedef struct pd_offer_sink {
     void (*offer)(void *ctx, const pd_offer_t *offer);
     void (*poll_returned)(void *ctx, pd_poll_t *poll);
+    /* The partition is ours no more: what it offered so far is void. */
+    void (*forget)(void *ctx, const pd_partition_t *partition);
     void *ctx;
 } pd_offer_sink_t;
 
@@ -40,28 +51,55 @@ typedef struct pd_partition_options {
     pd_namespaces_t *namespaces;
     pd_offer_sink_t sink;
     uint64_t random_seed;
-    size_t flush_size;      /* dirty bytes that start a flush */
-    int64_t flush_delay_ns; /* at most so long after the first dirty row */
+    size_t flush_size;       /* dirty bytes that start a flush */
+    int64_t flush_delay_ns;  /* at most so long after the first dirty row */
+    int64_t failed_retry_ns; /* FAILED: try again after this, then after twice as long, and so on;
+                                0: never */
 } pd_partition_options_t;
 
 typedef enum pd_partition_state {
-    PD_PARTITION_STARTING,
+    PD_PARTITION_IDLE,
+    PD_PARTITION_FOLLOWING,
     PD_PARTITION_ACQUIRING,
-    PD_PARTITION_REPLAYING,
     PD_PARTITION_OWNER,
+    PD_PARTITION_RELEASING,
     PD_PARTITION_LOST,
     PD_PARTITION_FAILED,
     PD_PARTITION_STOPPED,
 } pd_partition_state_t;
+
+/* What a partition should be on this node. */
+typedef enum pd_partition_role {
+    PD_PARTITION_NONE,    /* nothing is open */
+    PD_PARTITION_STANDBY, /* reads the log and applies it */
+    PD_PARTITION_TO_OWN,
+} pd_partition_role_t;
+
+/* How far a partition is, for others to see. */
+typedef struct pd_partition_status {
+    pd_partition_state_t state;
+    bool released;          /* FOLLOWING: it gave the partition up, and nobody has it since */
+    int64_t epoch;          /* of the newest owner it knows of; -1: none */
+    int64_t applied_offset; /* of the last record that counts; acknowledged, when it owns; -1 */
+    int64_t end_offset;     /* of the log, as far as it knows; -1 */
+} pd_partition_status_t;
 
 /* Strings are copied; everything else is borrowed until _free. @thread any */
 pd_partition_t *pd_partition_new(const pd_partition_options_t *options);
 /* The partition must be STOPPED, or never started. @thread any, after the loop has ended */
 void pd_partition_free(pd_partition_t *partition);
 
-/* `changed` is told of every change of state. */
+/* `changed` is told of every change of state. The role is NONE. */
 void pd_partition_start(pd_partition_t *partition,
                         void (*changed)(void *ctx, pd_partition_state_t state), void *ctx);
+/* What it should be from now on. TO_OWN: taken from owners up to this epoch only (INT64_MAX: from
+ * anybody, again and again); when the log tells of a newer one, of another node, it goes on
+ * following until told anew: whoever decided did not know of that one. An owner that is told
+ * otherwise takes no commands any more, waits for what is in flight, flushes, and follows. */
+void pd_partition_set_role(pd_partition_t *partition, pd_partition_role_t role,
+                           int64_t deposes_epoch);
+/* @thread any */
+void pd_partition_status(const pd_partition_t *partition, pd_partition_status_t *status);
 /* Long polls of histories are answered as if their time were up, from now on at once. */
 void pd_partition_release_waiters(pd_partition_t *partition);
 /* Waits for what is in flight, flushes, closes; then STOPPED is told. */
@@ -83,7 +121,7 @@ void pd_partition_answer_query(
 /* Matching brought a direct query and a worker together. */
 void pd_partition_hand_out_query(pd_partition_t *partition, pd_poll_t *poll, uint64_t query_id);
 
-pd_loop_t *pd_partition_loop(pd_partition_t *partition);
+pd_loop_t *pd_partition_loop(const pd_partition_t *partition);
 uint32_t pd_partition_index(const pd_partition_t *partition);
 pd_partition_state_t pd_partition_state(const pd_partition_t *partition);
 int64_t pd_partition_now_ns(pd_partition_t *partition);

@@ -1,13 +1,14 @@
 /* partition_private.h -- the inside of a partition, for the files of this folder.
  *
- * Files: partition.c (life), pipeline.c (decide, append, apply, acknowledge, in that order),
- * answer.c (how commands end),
- * acquire.c (owner, replay), clock.c (deadlines), run.c (what waits on a run), flush.c,
- * hand_out.c (workflow tasks to workers), query.c, namespaces.c.
+ * Files: partition.c (life), role.c (what it should be), follow.c (reading and applying the log),
+ * acquire.c (becoming the owner), watch.c (does it still get on?), pipeline.c (decide, append,
+ * apply, acknowledge, in that order), answer.c (how commands end), clock.c (deadlines), run.c (what
+ * waits on a run), flush.c, hand_out.c (workflow tasks to workers), query.c, namespaces.c.
  * Thread: the partition's loop. */
 #ifndef PD_ENGINE_PARTITION_PARTITION_PRIVATE_H
 #define PD_ENGINE_PARTITION_PARTITION_PRIVATE_H
 
+#include <stdatomic.h>
 #include <sys/queue.h>
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
 #include <uthash.h>
@@ -121,17 +122,28 @@ struct pd_partition {
     pd_timer_t retry_timer;
     int64_t retry_delay_ns;
     bool stopping, waiters_released;
+    int64_t failed_delay_ns;
 
-    /* Acquiring and replaying */
+    /* What it should be */
+    pd_partition_role_t role;
+    int64_t deposes_epoch;
+
+    /* Following: the log up to follow_offset is read, what counts is applied */
+    pd_log_read_t read;
+    pd_timer_t read_timer; /* a read that failed, once more */
+    int64_t follow_offset;
+    pd_arena_t replay_arena;
+    bool owner_is_self; /* of the newest OwnerChanged that was read */
+
+    /* Acquiring */
     pd_log_append_t owner_append;
     pd_buf_t owner_record;
     bool owner_append_in_flight;
-    pd_log_read_t read;
-    pd_arena_t replay_arena;
-    int64_t replay_through;
+    int64_t acquired_offset;     /* where our OwnerChanged landed; -1: not known yet */
+    pd_timer_t namespaces_timer; /* namespaces are not known yet */
 
     /* Owning */
-    pd_chain_t chain; /* of everything acknowledged */
+    pd_chain_t chain; /* of everything acknowledged; following: of everything read */
     int64_t epoch;
     uint8_t tip_hash[PD_RECORD_HASH_SIZE]; /* of everything appended */
     int64_t expected_offset;
@@ -143,8 +155,17 @@ struct pd_partition {
     pdi_answers_t barrier_answers; /* wait for an append that is issued after they came */
     pd_mail_t turn_mail;
     bool turn_posted;
-    bool reading_gap;
+    bool reading_gap, gap_wanted;
     pd_log_read_t gap_read;
+
+    /* Watching itself */
+    pd_timer_t watch_timer;
+    bool watch_armed;
+    int64_t watched_offset, stalled_since_ns;
+    int64_t released_epoch; /* given up at this epoch of ours; -1 */
+    /* Told to other threads. */
+    _Atomic(int64_t) status_word; /* epoch * 16 + state, and whether released */
+    _Atomic(int64_t) status_applied_offset, status_end_offset;
 
     /* What lives in memory only */
     pdi_deadline_t *deadlines;
@@ -155,6 +176,8 @@ struct pd_partition {
     bool flush_timer_armed;
 };
 
+#define PDI_RETRY_DELAY_MIN_NS ((int64_t)10 * 1000000)
+
 /* partition.c */
 void pdi_partition_set_state(pd_partition_t *partition, pd_partition_state_t state);
 /* What is in memory may not be what counts: drop it and begin again (or stop for good, when the
@@ -162,12 +185,54 @@ void pdi_partition_set_state(pd_partition_t *partition, pd_partition_state_t sta
 void pdi_partition_lose(pd_partition_t *partition, const pd_error_t *error);
 void pdi_partition_maybe_stopped(pd_partition_t *partition);
 
+/* Tells other threads how far it is. */
+void pdi_partition_publish(pd_partition_t *partition);
+/* It may append, and what it appended may still be on its way. */
+static inline bool pdi_partition_is_writer(const pd_partition_t *partition)
+{
+    return partition->state == PD_PARTITION_OWNER || partition->state == PD_PARTITION_RELEASING;
+}
+/* What only an owner has in memory: deadlines, and what it offered. */
+void pdi_partition_left_ownership(pd_partition_t *partition);
+/* All of it, the store too; who waits for something is told why it does not come. */
+void pdi_partition_drop_memory(pd_partition_t *partition, const char *why);
+void pdi_partition_close_writer(pd_partition_t *partition);
+void pdi_partition_close_reader(pd_partition_t *partition);
+
+/* role.c */
+/* Whatever the role asks for next, if anything. */
+void pdi_role_step(pd_partition_t *partition);
+
+/* follow.c */
+/* Opens store and reader, goes on from where the store is. */
+void pdi_follow_begin(pd_partition_t *partition);
+/* Reads on, waiting at the end: a follower, and an owner while it is idle. Harmless at any time. */
+void pdi_follow_read(pd_partition_t *partition);
+
 /* acquire.c */
-void pdi_partition_acquire(pd_partition_t *partition);
+/* FOLLOWING: appends OwnerChanged. */
+void pdi_acquire_begin(pd_partition_t *partition);
+/* ACQUIRING: the owner, once everything up to the OwnerChanged is applied. */
+void pdi_acquire_step(pd_partition_t *partition);
+
+/* watch.c */
+/* Something was appended: does it come back? */
+void pdi_watch_appended(pd_partition_t *partition);
+/* The idle owner's read at the tail has completed. */
+void pdi_watch_read(pd_partition_t *partition, const pd_log_read_t *read);
+/* Is a new OwnerChanged among the records before `through`? Then the partition is lost (true). */
+bool pdi_watch_deposed(pd_partition_t *partition, const pd_log_read_t *read, int64_t through);
+/* The reader is free again. */
+void pdi_watch_reader_free(pd_partition_t *partition);
 
 /* pipeline.c */
 void pdi_pipeline_append(pd_partition_t *partition, Perdure__V1__Record *record,
                          pd_command_t *command, pd_arena_t *arena);
+/* Somebody else wrote before an acknowledged record of ours: what? */
+void pdi_pipeline_read_gap(pd_partition_t *partition);
+/* The partition is lost, `command` waited in vain: it is answered as if its time were up, which
+ * promises nothing, unless what it waits on may turn out never to have been. */
+void pdi_pipeline_end_wait(pd_partition_t *partition, pd_command_t *command, const char *why);
 /* Fails everything in flight and everything that waits. */
 void pdi_pipeline_fail_all(pd_partition_t *partition, const char *why);
 
@@ -193,6 +258,9 @@ void pdi_run_release(pd_partition_t *partition, pdi_run_t *run); /* frees it whe
 void pdi_run_park(pd_partition_t *partition, pd_command_t *command);
 /* The run has changed in memory: decide its waiters again. */
 void pdi_run_changed(pd_partition_t *partition, pd_execution_t *exec, pd_command_t *command);
+/* Long polls are answered as if their time were up, queries fail. */
+void pdi_run_release_all(pd_partition_t *partition, const char *why);
+/* The same at once, while what is in flight is still known. */
 void pdi_run_fail_all(pd_partition_t *partition, const char *why);
 
 /* offers.c */

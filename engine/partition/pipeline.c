@@ -171,6 +171,7 @@ void pdi_pipeline_append(pd_partition_t *partition, Perdure__V1__Record *record,
             command->kind->applied(partition, command);
     }
     pdi_flush_after_apply(partition, pending);
+    pdi_watch_appended(partition);
     wake_waiters(partition, command);
 }
 
@@ -259,15 +260,42 @@ static void decide(pd_partition_t *partition, pd_command_t *command)
     }
 }
 
+/* While it is being released only those who waited are still answered. */
+static bool takes(const pd_partition_t *partition, bool wait_expired)
+{
+    if (partition->stopping)
+        return false;
+    return partition->state == PD_PARTITION_OWNER ||
+           (partition->state == PD_PARTITION_RELEASING && wait_expired);
+}
+
+/* What the command is decided on: the state as it is now. */
+static pd_status_t prepare(pd_partition_t *partition, pd_command_t *command, bool wait_expired,
+                           pd_error_t *error)
+{
+    pd_decision_t *decision = PD_ARENA_NEW(command->arena, pd_decision_t);
+
+    decision->arena = command->arena;
+    decision->now_ns = pd_partition_now_ns(partition);
+    decision->random = &partition->random;
+    decision->ns = command->ns;
+    decision->workflow_id = command->workflow_id;
+    decision->store = partition->store;
+    decision->wait_expired = wait_expired;
+    decision->received = command->received;
+    decision->command_id = command->command_id;
+    command->decision = decision;
+    return find_run(partition, command, decision, error);
+}
+
 void pd_partition_submit(pd_partition_t *partition, pd_command_t *command)
 {
     bool wait_expired = command->decision && command->decision->wait_expired;
-    pd_decision_t *decision;
     pd_error_t error;
 
     PD_ASSERT_LOOP(partition->options.loop);
     command->partition = partition;
-    if (partition->state != PD_PARTITION_OWNER || partition->stopping) {
+    if (!takes(partition, wait_expired)) {
         pdi_command_refuse(partition, command,
                            pd_rpc_unavailable(command->arena, "partition %u is not ready",
                                               partition->options.index));
@@ -279,24 +307,40 @@ void pd_partition_submit(pd_partition_t *partition, pd_command_t *command)
                                         "partition %u is overloaded", partition->options.index));
         return;
     }
-    decision = PD_ARENA_NEW(command->arena, pd_decision_t);
-    decision->arena = command->arena;
-    decision->now_ns = pd_partition_now_ns(partition);
-    decision->random = &partition->random;
-    decision->ns = command->ns;
-    decision->workflow_id = command->workflow_id;
-    decision->store = partition->store;
-    decision->wait_expired = wait_expired;
-    decision->received = command->received;
-    decision->command_id = command->command_id;
-    command->decision = decision;
-    if (find_run(partition, command, decision, &error) != PD_OK) {
+    if (prepare(partition, command, wait_expired, &error) != PD_OK) {
         pdi_command_refuse(partition, command,
                            pd_rpc_unavailable(command->arena, "%s", error.text));
         pdi_partition_lose(partition, &error);
         return;
     }
     decide(partition, command);
+}
+
+/* Something of this workflow is on its way that may never count. */
+static bool is_in_doubt(const pd_partition_t *partition, const char *workflow_id)
+{
+    pd_bytes_t key = pd_bytes_str(workflow_id);
+    const pdi_pending_t *pending;
+
+    TAILQ_FOREACH (pending, &partition->pendings, link) {
+        if (pending->append.key.size == key.size &&
+            memcmp(pending->append.key.data, key.data, key.size) == 0)
+            return true;
+    }
+    return false;
+}
+
+void pdi_pipeline_end_wait(pd_partition_t *partition, pd_command_t *command, const char *why)
+{
+    const pd_rpc_error_t *unavailable = pd_rpc_unavailable(command->arena, "%s", why);
+    pd_error_t error;
+
+    if (is_in_doubt(partition, command->workflow_id) ||
+        prepare(partition, command, true, &error) != PD_OK || !command->decision->exec ||
+        command->kind->decide(command->decision, command))
+        pdi_command_refuse(partition, command, unavailable);
+    else
+        pd_partition_answer(partition, command);
 }
 
 /* ---- acknowledgement ---- */
@@ -334,13 +378,15 @@ static bool settle(pd_partition_t *partition, pdi_pending_t *pending)
     partition->chain.next_offset = pending->append.offset + 1;
     partition->chain.count++;
     memcpy(partition->chain.hash, pending->hash_after, PD_RECORD_HASH_SIZE);
+    atomic_store_explicit(&partition->status_applied_offset, partition->chain.offset,
+                          memory_order_relaxed);
     publish_namespace(partition, pending);
     if (pending->command)
         pdi_command_finish(partition, pending->command);
     pending->command = NULL;
     pdi_answers_run(partition, &pending->answers);
     send_offers(partition, pending);
-    if (partition->state != PD_PARTITION_OWNER) { /* lost over what an answer led to */
+    if (!pdi_partition_is_writer(partition)) { /* lost over what an answer led to */
         pending_free(pending);
         return false;
     }
@@ -353,19 +399,6 @@ static bool settle(pd_partition_t *partition, pdi_pending_t *pending)
     return true;
 }
 
-static bool is_owner_changed(pd_partition_t *partition, pd_bytes_t value)
-{
-    ProtobufCMessage *message;
-    pd_arena_t arena;
-    bool is;
-
-    pd_arena_init(&arena);
-    is = pd_record_decode(partition->options.codec, &arena, value, &message, NULL) == PD_OK &&
-         ((Perdure__V1__Record *)message)->body_case == PERDURE__V1__RECORD__BODY_OWNER_CHANGED;
-    pd_arena_deinit(&arena);
-    return is;
-}
-
 static void settle_all(pd_partition_t *partition);
 
 /* Somebody else wrote between our records. An OwnerChanged: we have lost the partition. Anything
@@ -376,8 +409,10 @@ static void on_gap_read(pd_log_read_t *read)
     pdi_pending_t *first = TAILQ_FIRST(&partition->pendings);
     pd_error_t error;
 
+    if (!partition->reader) /* closed meanwhile */
+        return;
     partition->reading_gap = false;
-    if (partition->state != PD_PARTITION_OWNER || !first)
+    if (!pdi_partition_is_writer(partition) || !first)
         return;
     if (read->status != PD_OK) {
         pd_error_set(&error, PD_UNKNOWN_OUTCOME, "the gap before offset %lld cannot be read",
@@ -385,21 +420,18 @@ static void on_gap_read(pd_log_read_t *read)
         pdi_partition_lose(partition, &error);
         return;
     }
-    for (uint32_t i = 0; i < read->count && read->records[i].offset < first->append.offset; i++) {
-        if (is_owner_changed(partition, read->records[i].value)) {
-            pd_error_set(&error, PD_FENCED, "a new owner took over at offset %lld",
-                         (long long)read->records[i].offset);
-            pdi_partition_lose(partition, &error);
-            return;
-        }
-    }
+    if (pdi_watch_deposed(partition, read, first->append.offset))
+        return;
     partition->expected_offset =
         read->next_offset < first->append.offset ? read->next_offset : first->append.offset;
     settle_all(partition);
 }
 
-static void read_gap(pd_partition_t *partition)
+void pdi_pipeline_read_gap(pd_partition_t *partition)
 {
+    partition->gap_wanted = partition->reader->reading; /* that read completes: there are records */
+    if (partition->gap_wanted)
+        return;
     partition->reading_gap = true;
     partition->gap_read.from_offset = partition->expected_offset;
     partition->gap_read.size_max = 0;
@@ -412,10 +444,10 @@ static void settle_all(pd_partition_t *partition)
 {
     pdi_pending_t *pending;
 
-    while (!partition->reading_gap && (pending = TAILQ_FIRST(&partition->pendings)) &&
-           pending->acknowledged) {
+    while (!partition->reading_gap && !partition->gap_wanted &&
+           (pending = TAILQ_FIRST(&partition->pendings)) && pending->acknowledged) {
         if (pending->append.offset != partition->expected_offset) {
-            read_gap(partition);
+            pdi_pipeline_read_gap(partition);
             return;
         }
         if (!settle(partition, pending))

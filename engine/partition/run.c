@@ -108,22 +108,49 @@ void pdi_run_changed(pd_partition_t *partition, pd_execution_t *exec, pd_command
         pdi_run_release(partition, run);
 }
 
+/* The next run that has a query; NULL: none. */
+static pdi_run_t *run_with_query(pd_partition_t *partition)
+{
+    pdi_run_t *run;
+
+    LIST_FOREACH (run, &partition->runs, link) {
+        if (!TAILQ_EMPTY(&run->queries))
+            return run;
+    }
+    return NULL;
+}
+
+static void expire_waiters(pd_partition_t *partition)
+{
+    int64_t now_ns = pd_partition_now_ns(partition);
+    pdi_waiter_t *waiter;
+    pdi_run_t *run;
+
+    LIST_FOREACH (run, &partition->runs, link) {
+        TAILQ_FOREACH (waiter, &run->waiters, link)
+            pd_loop_timer_start(partition->options.loop, &waiter->timer, now_ns);
+    }
+}
+
+void pdi_run_release_all(pd_partition_t *partition, const char *why)
+{
+    pdi_run_t *run;
+
+    expire_waiters(partition);
+    while ((run = run_with_query(partition))) {
+        pdi_query_t *query = TAILQ_FIRST(&run->queries);
+
+        pdi_query_fail(partition, query, pd_rpc_unavailable(query->command->arena, "%s", why));
+    }
+}
+
 /* Failing them would be an error to clients: an SDK does not repeat a call that is older than its
  * patience, and long polls are. */
 void pd_partition_release_waiters(pd_partition_t *partition)
 {
-    pdi_run_t *run;
-
     PD_ASSERT_LOOP(partition->options.loop);
     partition->waiters_released = true;
-    LIST_FOREACH (run, &partition->runs, link) {
-        pdi_waiter_t *waiter;
-
-        TAILQ_FOREACH (waiter, &run->waiters, link) {
-            pd_loop_timer_start(partition->options.loop, &waiter->timer,
-                                pd_partition_now_ns(partition));
-        }
-    }
+    expire_waiters(partition);
 }
 
 void pdi_run_fail_all(pd_partition_t *partition, const char *why)
@@ -135,10 +162,7 @@ void pdi_run_fail_all(pd_partition_t *partition, const char *why)
         pdi_query_t *query;
 
         while ((waiter = TAILQ_FIRST(&run->waiters))) {
-            pd_call_t *call = waiter->command->call;
-
-            unpark(waiter);
-            pd_call_fail(call, pd_rpc_unavailable(call->arena, "%s", why));
+            pdi_pipeline_end_wait(partition, unpark(waiter), why);
         }
         if ((query = TAILQ_FIRST(&run->queries))) {
             pdi_query_fail(partition, query, pd_rpc_unavailable(query->command->arena, "%s", why));

@@ -1,0 +1,191 @@
+/* Reading the log and applying what counts, without effects: an owner before it owns, and a standby
+ * for as long as it is one. Everything that is read is durable, so every record is a boundary at
+ * which the store may be flushed. */
+#include "base/diag.h"
+#include "engine/partition/partition_private.h"
+
+#define READ_AGAIN_NS ((int64_t)20 * 1000000)
+
+static bool follows(const pd_partition_t *partition)
+{
+    return partition->state == PD_PARTITION_FOLLOWING || partition->state == PD_PARTITION_ACQUIRING;
+}
+
+static void note_owner(pd_partition_t *partition, const Perdure__V1__OwnerChanged *changed)
+{
+    partition->owner_is_self = strcmp(pd_pb_str(changed->node), partition->node) == 0;
+}
+
+static pd_status_t apply_stored(pd_partition_t *partition, const pd_log_record_t *stored,
+                                pd_error_t *error)
+{
+    Perdure__V1__Record *record;
+    ProtobufCMessage *message;
+    pd_chain_record_t link;
+
+    pd_arena_reset(&partition->replay_arena);
+    if (pd_record_decode(partition->options.codec, &partition->replay_arena, stored->value,
+                         &message, error) != PD_OK) {
+        /* Not one of ours, or damaged: it cannot chain, so it is void like any foreign record. */
+        PD_DIAG(PD_DIAG_WARN, "unreadable record is void", "partition=%u offset=%lld error=\"%s\"",
+                partition->options.index, (long long)stored->offset, error->text);
+        return PD_OK;
+    }
+    record = (Perdure__V1__Record *)message;
+    link.offset = stored->offset;
+    link.epoch = record->epoch;
+    link.prev_hash = pd_bytes(record->prev_hash.data, record->prev_hash.len);
+    link.is_owner_changed = record->body_case == PERDURE__V1__RECORD__BODY_OWNER_CHANGED;
+    link.bytes = stored->value;
+    if (!pd_chain_counts(pd_chain_feed(&partition->chain, &link)))
+        return PD_OK;
+    if (link.is_owner_changed)
+        note_owner(partition, record->owner_changed);
+    return pd_store_apply(partition->store, record, error);
+}
+
+/* Long logs: flush on the way, so that neither memory nor a second start takes too long. */
+static pd_status_t flush_on_the_way(pd_partition_t *partition, pd_error_t *error)
+{
+    if (pd_store_dirty_size(partition->store) < partition->options.flush_size)
+        return PD_OK;
+    PD_TRY(pdi_flush_everything(partition, error));
+    pd_store_evict(partition->store);
+    return PD_OK;
+}
+
+static pd_status_t apply_all(pd_partition_t *partition, const pd_log_read_t *read,
+                             pd_error_t *error)
+{
+    for (uint32_t i = 0; i < read->count; i++) {
+        const pd_log_record_t *record = &read->records[i];
+
+        if (record->offset < partition->follow_offset) /* our own, of when we owned it */
+            continue;
+        PD_TRY(apply_stored(partition, record, error));
+        partition->follow_offset = record->offset + 1;
+        PD_TRY(flush_on_the_way(partition, error));
+    }
+    if (read->next_offset > partition->follow_offset)
+        partition->follow_offset = read->next_offset;
+    return PD_OK;
+}
+
+static void on_read_timer(pd_timer_t *timer)
+{
+    pdi_follow_read(PD_CONTAINER_OF(timer, pd_partition_t, read_timer));
+}
+
+static void read_failed(pd_partition_t *partition, const pd_log_read_t *read)
+{
+    pd_error_t error;
+
+    if (read->status == PD_UNAVAILABLE) {
+        partition->read_timer.fire = on_read_timer;
+        pd_loop_timer_start(partition->options.loop, &partition->read_timer,
+                            pd_partition_now_ns(partition) + READ_AGAIN_NS);
+        return;
+    }
+    pd_error_set(&error, read->status == PD_NOT_FOUND ? PD_CORRUPT : read->status,
+                 "the log cannot be read from offset %lld (%s)", (long long)read->from_offset,
+                 pd_status_name(read->status));
+    pdi_partition_lose(partition, &error);
+}
+
+static void on_read(pd_log_read_t *read)
+{
+    pd_partition_t *partition = PD_CONTAINER_OF(read, pd_partition_t, read);
+    pd_error_t error;
+
+    if (!partition->reader) /* closed meanwhile */
+        return;
+    if (read->status != PD_OK) {
+        read_failed(partition, read);
+        return;
+    }
+    if (pdi_partition_is_writer(partition)) {
+        pdi_watch_read(partition, read);
+        return;
+    }
+    if (!follows(partition))
+        return;
+    atomic_store_explicit(&partition->status_end_offset, read->end_offset, memory_order_relaxed);
+    if (apply_all(partition, read, &error) != PD_OK) {
+        pdi_partition_lose(partition, &error);
+        return;
+    }
+    pdi_flush_after_apply(partition, NULL);
+    pdi_partition_publish(partition);
+    pdi_role_step(partition);
+    pdi_follow_read(partition);
+}
+
+static bool reads_on(const pd_partition_t *partition)
+{
+    if (pdi_partition_is_writer(partition))
+        return TAILQ_EMPTY(&partition->pendings) && !partition->options.log->info.exclusive;
+    return follows(partition);
+}
+
+void pdi_follow_read(pd_partition_t *partition)
+{
+    if (!reads_on(partition) || partition->stopping || partition->reader->reading)
+        return;
+    partition->read.from_offset =
+        pdi_partition_is_writer(partition) ? partition->expected_offset : partition->follow_offset;
+    partition->read.size_max = 0;
+    partition->read.wait = true;
+    partition->read.done = on_read;
+    pd_log_read(partition->reader, &partition->read);
+}
+
+static pd_status_t open_all(pd_partition_t *partition, pd_error_t *error)
+{
+    pd_store_options_t store_options = {
+        .path = partition->store_path,
+        .shared = partition->options.store_shared,
+        .partition = partition->options.index,
+        .cache_size_max = partition->options.store_cache_size_max,
+    };
+    pd_log_handle_options_t handle = {
+        .loop = partition->options.loop,
+        .topic = PD_LOG_EVENTS,
+        .partition = partition->options.index,
+    };
+
+    PD_TRY(pd_store_open(&store_options, &partition->store, error));
+    return pd_log_open_reader(partition->options.log, &handle, &partition->reader, error);
+}
+
+static void go_on_from_store(pd_partition_t *partition)
+{
+    pd_store_position_t position;
+
+    pd_store_position(partition->store, &position);
+    pd_chain_init(&partition->chain);
+    partition->follow_offset = PD_LOG_FIRST;
+    partition->owner_is_self = false;
+    if (position.applied_offset >= 0) {
+        partition->chain.epoch = position.epoch;
+        partition->chain.offset = position.applied_offset;
+        partition->chain.next_offset = position.applied_offset + 1;
+        memcpy(partition->chain.hash, position.running_hash, PD_RECORD_HASH_SIZE);
+        partition->follow_offset = position.applied_offset + 1;
+    }
+}
+
+void pdi_follow_begin(pd_partition_t *partition)
+{
+    pd_error_t error;
+
+    PD_ASSERT(!partition->store && !partition->reader && !partition->closing_reader);
+    if (open_all(partition, &error) != PD_OK) {
+        pdi_partition_lose(partition, &error);
+        return;
+    }
+    go_on_from_store(partition);
+    partition->released_epoch = -1;
+    pdi_partition_set_state(partition, PD_PARTITION_FOLLOWING);
+    pdi_role_step(partition);
+    pdi_follow_read(partition);
+}
