@@ -16,7 +16,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV_PYTHON = "build/venv/bin/python"
 CTEST = ["ctest", "--output-on-failure", "--timeout", "600", "-j2"]
 FUZZ_TARGETS = ["tests/fuzz/all"]
-SANITIZED = "unit|conformance|sim|replay|fuzz"
+SANITIZED = "unit|conformance|sim|replay|fuzz|model"
 
 
 def build(preset, *targets):

@@ -312,6 +312,76 @@ static pd_status_t dump_memory(pdi_dump_t *dump, pd_error_t *error)
     return PD_OK;
 }
 
+/* ---- messages ---- */
+
+static void dump_outbox(pdi_dump_t *dump, size_t index)
+{
+    pd_store_t *store = dump->store;
+    pd_outbox_range_t range = pd_store_outbox(store, (uint32_t)index);
+    Perdure__V1__OutboxRow row;
+
+    if (!pdi_outbox_row(store, index, &row))
+        return;
+    line_begin(dump, PDI_TABLE_OUTBOX, NULL, 0);
+    line_number(dump, (int64_t)index);
+    pdi_message_text(&row, &dump->lines.line);
+    line_end(dump);
+    for (int64_t number = range.done_through + 1; number <= range.last_number; number++) {
+        pd_bytes_t bytes = pd_store_outbox_message(store, (uint32_t)index, number);
+        void *message;
+
+        pd_arena_reset(&store->arena);
+        message = pd_pb_unpack(&perdure__v1__message__descriptor, &store->arena, bytes);
+        line_begin(dump, PDI_TABLE_OUTBOX, NULL, 0);
+        line_number(dump, (int64_t)index);
+        line_number(dump, number);
+        if (message)
+            pdi_message_text(message, &dump->lines.line);
+        else
+            put(&dump->lines.line, " malformed");
+        line_end(dump);
+    }
+}
+
+static void dump_inbox(pdi_dump_t *dump, const pdi_inbox_source_t *source)
+{
+    line_begin(dump, PDI_TABLE_INBOX, NULL, 0);
+    line_number(dump, source->partition);
+    put(&dump->lines.line, " ");
+    put(&dump->lines.line, source->topic);
+    line_number(dump, source->last_number);
+    line_end(dump);
+}
+
+static pd_status_t command_id_row(void *ctx, pd_bytes_t key, pd_bytes_t value, pd_error_t *error)
+{
+    pdi_dump_t *dump = ctx;
+    Perdure__V1__CommandIdRow *row;
+    pdi_run_name_t name; /* three ids, too: the last one is the command's */
+
+    if (!pdi_key_get_run(key, &dump->text, &name))
+        return pdi_row_corrupt(PDI_TABLE_COMMAND_IDS, key, "malformed key", error);
+    pd_arena_reset(&dump->store->arena);
+    row = pd_pb_unpack(&perdure__v1__command_id_row__descriptor, &dump->store->arena, value);
+    if (!row)
+        return pdi_row_corrupt(PDI_TABLE_COMMAND_IDS, key, "malformed row", error);
+    {
+        const char *ids[] = {name.namespace_id, name.workflow_id, name.run_id};
+
+        dump_message(dump, PDI_TABLE_COMMAND_IDS, ids, 3, row);
+    }
+    return PD_OK;
+}
+
+static pd_status_t dump_messages(pdi_dump_t *dump, pd_error_t *error)
+{
+    for (size_t i = 0; i < dump->store->outbox_count; i++)
+        dump_outbox(dump, i);
+    for (size_t i = 0; i < dump->store->inbox_count; i++)
+        dump_inbox(dump, &dump->store->inbox[i]);
+    return pdi_command_ids_each(dump->store, command_id_row, dump, error);
+}
+
 static int compare_lines(const void *a, const void *b)
 {
     return strcmp(*(char *const *)a, *(char *const *)b);
@@ -328,6 +398,8 @@ pd_status_t pd_store_dump(pd_store_t *store, pd_buf_t *out, pd_error_t *error)
     status = dump_memory(&dump, error);
     if (status == PD_OK)
         status = dump_tables(&dump, error);
+    if (status == PD_OK)
+        status = dump_messages(&dump, error);
     if (lines->count)
         qsort(lines->lines, lines->count, sizeof(lines->lines[0]), compare_lines);
     for (size_t i = 0; i < lines->count; i++) {

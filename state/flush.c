@@ -68,6 +68,9 @@ void pd_store_flush_begin(pd_store_t *store)
     while ((run = TAILQ_FIRST(&store->dirty)))
         flush_run(store, run);
     pdi_namespaces_put(store);
+    pdi_outbox_put(store);
+    pdi_inbox_put(store);
+    pdi_command_ids_put(store);
     store->dirty_size = 0;
     store->flush_held = true;
 }
@@ -99,6 +102,7 @@ pd_status_t pd_store_flush_commit(pd_store_t *store, const pd_store_position_t *
     PD_TRY(pdi_batch_write(&store->db, error));
     store->position = *position;
     store->flush_held = false;
+    pdi_command_ids_committed(store);
     while ((run = TAILQ_FIRST(&store->held)))
         settle_run(store, run);
     return PD_OK;

@@ -23,6 +23,13 @@ pd_status_t pd_store_open(const pd_store_options_t *options, pd_store_t **out, p
         status = pdi_meta_load(store, error);
     if (status == PD_OK)
         status = pdi_namespaces_load(store, error);
+    if (status == PD_OK)
+        status = pdi_outbox_load(store, error);
+    if (status == PD_OK)
+        status = pdi_inbox_load(store, error);
+    if (status == PD_OK)
+        status = pdi_command_ids_load(store, error);
+    store->commands_through = store->position.commands_through;
     if (status != PD_OK) {
         pd_store_free(store);
         return status;
@@ -71,6 +78,9 @@ void pd_store_free(pd_store_t *store)
     for (size_t i = 0; i < store->namespace_count; i++)
         pdi_message_free(store->namespaces[i].row);
     pd_free(store->namespaces);
+    pdi_outbox_free(store);
+    pdi_inbox_free(store);
+    pdi_command_ids_free(store);
     pd_free(store->buckets);
     pd_free(store->touched);
     pd_free(store->ready);
@@ -87,4 +97,9 @@ void pd_store_free(pd_store_t *store)
 void pd_store_position(const pd_store_t *store, pd_store_position_t *position)
 {
     *position = store->position;
+}
+
+int64_t pd_store_commands_through(const pd_store_t *store)
+{
+    return store->commands_through;
 }

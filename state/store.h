@@ -57,6 +57,8 @@ typedef struct pd_ready_task {
     int64_t not_before_ns; /* an activity retry's backoff; else the time it was scheduled */
 } pd_ready_task_t;
 
+enum { PD_PARTITION_COUNT_MAX = 65536 };
+
 /* What the applied records read back say of the log's position. */
 typedef struct pd_store_position {
     int64_t applied_offset; /* -1: nothing applied yet */
@@ -86,6 +88,34 @@ pd_status_t pd_store_apply(pd_store_t *store, const Perdure__V1__Record *record,
 /* Runs that the last pd_store_apply changed, and tasks that became ready in it and still are. */
 size_t pd_store_touched(const pd_store_t *store, pd_execution_t *const **execs);
 size_t pd_store_ready(const pd_store_t *store, const pd_ready_task_t **tasks);
+
+/* Offset in the topic of commands up to which the records applied so far have consumed; -1. */
+int64_t pd_store_commands_through(const pd_store_t *store);
+
+/* ---- messages ---- */
+
+/* Numbers given out so far for a target partition (0: none), and how far they are needed no more.
+ * The rows in between are the messages that are to be sent. */
+typedef struct pd_outbox_range {
+    int64_t last_number;
+    int64_t done_through;
+} pd_outbox_range_t;
+pd_outbox_range_t pd_store_outbox(const pd_store_t *store, uint32_t target_partition);
+/* A perdure.v1.Message in protobuf's wire form, lent until the next apply; empty when it has no
+ * row. */
+pd_bytes_t pd_store_outbox_message(const pd_store_t *store, uint32_t target_partition,
+                                   int64_t number);
+/* Bytes of all messages that have rows. */
+size_t pd_store_outbox_size(const pd_store_t *store);
+/* Last number accepted of a source (see Received); 0: none yet. */
+int64_t pd_store_inbox_last(const pd_store_t *store, int32_t source_partition,
+                            const char *source_topic);
+/* Was a command with this ID applied to the workflow, and is it not forgotten? PD_IO, PD_CORRUPT. */
+pd_status_t pd_store_command_id_seen(pd_store_t *store, const char *namespace_id,
+                                     const char *workflow_id, const char *command_id, bool *seen,
+                                     pd_error_t *error) PD_MUST_USE;
+/* Command IDs seen before are forgotten; the smallest int64 when none was. */
+int64_t pd_store_command_ids_forgotten_before_ns(const pd_store_t *store);
 
 /* ---- flush ---- */
 

@@ -108,6 +108,24 @@ typedef struct pdi_namespace {
     bool dirty;
 } pdi_namespace_t;
 
+/* Messages to one target, oldest first. See tables/outbox.c. */
+typedef struct pdi_outbox_target {
+    int64_t last_number, done_through;
+    pd_bytes_t *messages; /* [first .. first + last_number - done_through) */
+    size_t first, capacity;
+    int64_t stored_from, stored_through; /* rows in RocksDB or in the held batch */
+    bool dirty;
+} pdi_outbox_target_t;
+
+typedef struct pdi_inbox_source {
+    int32_t partition;
+    char *topic;
+    int64_t last_number;
+    bool dirty;
+} pdi_inbox_source_t;
+
+typedef struct pdi_command_id pdi_command_id_t;
+
 struct pd_store_shared {
     rocksdb_cache_t *block_cache;
     rocksdb_env_t *env;
@@ -135,6 +153,18 @@ struct pd_store {
 
     pdi_namespace_t *namespaces;
     size_t namespace_count;
+
+    int64_t commands_through;
+    pdi_outbox_target_t *outbox; /* by target partition */
+    size_t outbox_count;
+    size_t outbox_size;
+    pdi_inbox_source_t *inbox;
+    size_t inbox_count;
+    size_t inbox_last_used;
+    pdi_command_id_t *command_ids;      /* not in RocksDB, nor in the held batch */
+    pdi_command_id_t *held_command_ids; /* in the held batch */
+    int64_t command_ids_before_ns;      /* older ones are forgotten */
+    int64_t command_ids_stored_before_ns; /* … and gone from RocksDB */
 
     /* Of the last apply */
     uint64_t apply_seq;

@@ -191,13 +191,17 @@ pd_status_t pd_store_apply(pd_store_t *store, const Perdure__V1__Record *record,
     switch (record->body_case) {
     case PERDURE__V1__RECORD__BODY_TRANSITION:
         status = apply_transition(store, record, error);
+        if (status == PD_OK)
+            status = pdi_apply_messages(store, record->time_ns, record->transition, error);
+        break;
+    case PERDURE__V1__RECORD__BODY_PROGRESS:
+        status = pdi_apply_progress(store, record->progress, error);
         break;
     case PERDURE__V1__RECORD__BODY_NAMESPACE_REGISTERED:
         status = pdi_apply_namespace(store, record->time_ns, record->namespace_registered, error);
         break;
     case PERDURE__V1__RECORD__BODY_OWNER_CHANGED:
     case PERDURE__V1__RECORD__BODY_BARRIER:
-    case PERDURE__V1__RECORD__BODY_PROGRESS:
         break; /* of interest for the log's position only */
     case PERDURE__V1__RECORD__BODY__NOT_SET:
     case _PERDURE__V1__RECORD__BODY__CASE_IS_INT_SIZE:

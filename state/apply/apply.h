@@ -107,6 +107,11 @@ PDI_EVENT_APPLIER(run_created);
 PDI_EVENT_APPLIER(run_removed);
 PDI_EVENT_APPLIER(request_attached);
 PDI_HISTORY_APPLIER(options_updated);
+/* messages.c */
+pd_status_t pdi_apply_messages(pd_store_t *store, int64_t time_ns,
+                               const Perdure__V1__Transition *transition, pd_error_t *error);
+pd_status_t pdi_apply_progress(pd_store_t *store, const Perdure__V1__Progress *progress,
+                               pd_error_t *error);
 /* namespace.c */
 pd_status_t pdi_apply_namespace(pd_store_t *store, int64_t time_ns,
                                 const Perdure__V1__NamespaceRegistered *registered,

@@ -25,7 +25,9 @@ static const char *const table_names[PDI_TABLE_COUNT] = {
     [PDI_TABLE_EXECUTIONS] = "executions", [PDI_TABLE_CURRENT_RUNS] = "current_runs",
     [PDI_TABLE_HISTORY] = "history",       [PDI_TABLE_SIGNALS] = "signals",
     [PDI_TABLE_TIMERS] = "timers",         [PDI_TABLE_READY] = "ready",
-    [PDI_TABLE_NAMESPACES] = "namespaces",
+    [PDI_TABLE_NAMESPACES] = "namespaces", [PDI_TABLE_OUTBOX] = "outbox",
+    [PDI_TABLE_INBOX] = "inbox",           [PDI_TABLE_COMMAND_IDS] = "command_ids",
+    [PDI_TABLE_COMMAND_ID_TIMES] = "command_id_times",
 };
 
 const char *pdi_table_name(pdi_table_t table)
@@ -117,6 +119,13 @@ static void transform_free(void *ctx)
 {
 }
 
+/* Small ones, and those that are read in order. */
+static bool wants_skip_list(pdi_table_t table)
+{
+    return table == PDI_TABLE_META || table == PDI_TABLE_NAMESPACES || table == PDI_TABLE_OUTBOX ||
+           table == PDI_TABLE_INBOX || table == PDI_TABLE_COMMAND_ID_TIMES;
+}
+
 /* Rows of most tables are looked for by their whole key only (in history: by run), and come in
  * random order: a hash table costs a third of the default skip list on this thread; it is sorted
  * when it is flushed to a file, on RocksDB's thread. Iterating over all rows (scan, dump) must ask
@@ -125,7 +134,7 @@ static void use_hash_table(rocksdb_options_t *options, pdi_table_t table)
 {
     rocksdb_slicetransform_t *transform = rocksdb_slicetransform_create_noop();
 
-    if (table == PDI_TABLE_META || table == PDI_TABLE_NAMESPACES) {
+    if (wants_skip_list(table)) {
         rocksdb_slicetransform_destroy(transform);
         return;
     }
@@ -263,12 +272,18 @@ pd_status_t pdi_batch_write(pdi_db_t *db, pd_error_t *error)
 pd_status_t pdi_db_each(pdi_db_t *db, pdi_table_t table, pdi_row_fn each, void *ctx,
                         pd_error_t *error)
 {
+    return pdi_db_each_from(db, table, pd_bytes("", 0), each, ctx, error);
+}
+
+pd_status_t pdi_db_each_from(pdi_db_t *db, pdi_table_t table, pd_bytes_t from, pdi_row_fn each,
+                             void *ctx, pd_error_t *error)
+{
     rocksdb_iterator_t *iter =
         rocksdb_create_iterator_cf(db->rocks, db->read_all, db->families[table]);
     pd_status_t status = PD_OK;
     char *text = NULL;
 
-    rocksdb_iter_seek_to_first(iter);
+    rocksdb_iter_seek(iter, (const char *)from.data, from.size);
     for (; status == PD_OK && rocksdb_iter_valid(iter); rocksdb_iter_next(iter)) {
         size_t key_size, value_size;
         const char *key = rocksdb_iter_key(iter, &key_size);

@@ -22,6 +22,10 @@ typedef enum pdi_table {
     PDI_TABLE_TIMERS,
     PDI_TABLE_READY,
     PDI_TABLE_NAMESPACES,
+    PDI_TABLE_OUTBOX,
+    PDI_TABLE_INBOX,
+    PDI_TABLE_COMMAND_IDS,
+    PDI_TABLE_COMMAND_ID_TIMES,
     PDI_TABLE_COUNT,
 } pdi_table_t;
 
@@ -54,6 +58,9 @@ pd_status_t pdi_batch_write(pdi_db_t *db, pd_error_t *error) PD_MUST_USE;
 typedef pd_status_t (*pdi_row_fn)(void *ctx, pd_bytes_t key, pd_bytes_t value, pd_error_t *error);
 pd_status_t pdi_db_each(pdi_db_t *db, pdi_table_t table, pdi_row_fn each, void *ctx,
                         pd_error_t *error) PD_MUST_USE;
+/* As pdi_db_each, but only rows whose keys are not below `from`. */
+pd_status_t pdi_db_each_from(pdi_db_t *db, pdi_table_t table, pd_bytes_t from, pdi_row_fn each,
+                             void *ctx, pd_error_t *error) PD_MUST_USE;
 /* PD_CORRUPT with the table and the key in the text. */
 pd_status_t pdi_row_corrupt(pdi_table_t table, pd_bytes_t key, const char *what, pd_error_t *error);
 
@@ -106,6 +113,39 @@ pd_status_t pdi_namespaces_load(pd_store_t *store, pd_error_t *error) PD_MUST_US
 void pdi_namespaces_put(pd_store_t *store);
 /* Takes the row. */
 void pdi_namespaces_set(pd_store_t *store, Perdure__V1__NamespaceRow *row);
+
+/* ---- outbox.c ---- */
+pd_status_t pdi_outbox_load(pd_store_t *store, pd_error_t *error) PD_MUST_USE;
+void pdi_outbox_put(pd_store_t *store);
+void pdi_outbox_free(pd_store_t *store);
+/* The message gets the next number of its target, else PD_CORRUPT. Its packed form is kept. */
+pd_status_t pdi_outbox_add(pd_store_t *store, const Perdure__V1__Message *message,
+                           pd_error_t *error) PD_MUST_USE;
+/* Rows up to the number are no longer needed. PD_CORRUPT: it was never given out. */
+pd_status_t pdi_outbox_remove(pd_store_t *store, uint32_t target_partition, int64_t through_number,
+                              pd_error_t *error) PD_MUST_USE;
+/* The head row of a target; false when it has never had a message. */
+bool pdi_outbox_row(const pd_store_t *store, size_t target, Perdure__V1__OutboxRow *row);
+
+/* ---- inbox.c ---- */
+pd_status_t pdi_inbox_load(pd_store_t *store, pd_error_t *error) PD_MUST_USE;
+void pdi_inbox_put(pd_store_t *store);
+void pdi_inbox_free(pd_store_t *store);
+/* Exactly the next number of its pair, else PD_CORRUPT. */
+pd_status_t pdi_inbox_advance(pd_store_t *store, const Perdure__V1__Received *received,
+                              pd_error_t *error) PD_MUST_USE;
+
+/* ---- command_ids.c ---- */
+pd_status_t pdi_command_ids_load(pd_store_t *store, pd_error_t *error) PD_MUST_USE;
+void pdi_command_ids_put(pd_store_t *store);
+void pdi_command_ids_committed(pd_store_t *store);
+void pdi_command_ids_free(pd_store_t *store);
+void pdi_command_ids_add(pd_store_t *store, const char *namespace_id, const char *workflow_id,
+                         const char *command_id, int64_t time_ns);
+void pdi_command_ids_forget(pd_store_t *store, int64_t before_ns);
+/* Every ID that is not forgotten; the key is three ids, the row holds the time. */
+pd_status_t pdi_command_ids_each(pd_store_t *store, pdi_row_fn each, void *ctx,
+                                 pd_error_t *error) PD_MUST_USE;
 
 /* ---- meta.c ---- */
 pd_status_t pdi_meta_load(pd_store_t *store, pd_error_t *error) PD_MUST_USE;

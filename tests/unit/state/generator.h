@@ -10,6 +10,9 @@
 #include "base/random.h"
 #include "state/execution.h"
 
+/* The store's partition: what it sends to itself is received from itself. */
+enum { GENERATOR_PARTITION = 3 };
+
 typedef struct pd_generator {
     pd_random_t random;
     pd_arena_t arena;
@@ -23,6 +26,8 @@ typedef struct pd_generator {
     int64_t next_event_id;
     uint64_t started_count;
     uint64_t removed_count;
+    uint64_t message_count;
+    int64_t commands_through;
 } pd_generator_t;
 
 void pd_generator_init(pd_generator_t *generator, pd_store_t *store, uint64_t seed,

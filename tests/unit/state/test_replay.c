@@ -36,7 +36,7 @@ static pd_store_shared_t *shared_new(void)
 
 static pd_store_t *open_store(pd_store_shared_t *shared, const char *path, size_t cache_size_max)
 {
-    pd_store_options_t options = {path, shared, 3, cache_size_max};
+    pd_store_options_t options = {path, shared, GENERATOR_PARTITION, cache_size_max};
     pd_store_t *store = NULL;
     pd_error_t error = {.text = ""};
     pd_status_t status = pd_store_open(&options, &store, &error);
@@ -120,6 +120,7 @@ static void make_records(records_t *records, pd_buf_t *expected, uint64_t round_
     }
     assert_true(generator.started_count > 50);
     assert_true(generator.removed_count > 10);
+    assert_true(generator.message_count > 100);
     dump(store, expected);
     assert_true(expected->size > 1000);
     pd_generator_deinit(&generator);

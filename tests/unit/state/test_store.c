@@ -445,9 +445,10 @@ static void test_format(void **state)
 static void test_tables(void **state)
 {
     static const char *const names[] = {"meta",    "executions", "current_runs", "history",
-                                        "signals", "timers",     "ready",        "namespaces"};
+                                        "signals", "timers",     "ready",        "namespaces",
+                                        "outbox",  "inbox",      "command_ids",  "command_id_times"};
 
-    assert_int_equal(PDI_TABLE_COUNT, 8);
+    assert_int_equal(PDI_TABLE_COUNT, 12);
     for (int i = 0; i < PDI_TABLE_COUNT; i++)
         assert_string_equal(pdi_table_name((pdi_table_t)i), names[i]);
 }
