@@ -117,9 +117,9 @@ void check_ledger_final(sim_t *sim)
     sim_run_t *run, *next;
 
     HASH_ITER (hh, sim->audit->runs, run, next)
-        SIM_CHECK(sim, run->check.buffered_count == 0,
+        SIM_CHECK(sim, run->check.buffered.count == 0,
                   "run %s (%s) has ended with %lld events in the buffer", run->run_id,
-                  run->workflow_id, (long long)run->check.buffered_count);
+                  run->workflow_id, (long long)run->check.buffered.count);
     for (size_t i = 0; i < sim->ledger->count; i++)
         check_op(sim, sim->ledger->ops[i]);
 }

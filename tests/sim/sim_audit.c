@@ -35,7 +35,6 @@ static void add_event(sim_audit_t *audit, sim_run_t *run, const pd_history_event
     audit->event_count++;
     sim_trace(audit->sim, "  event %s %s #%lld %d", run->workflow_id, run->run_id,
               (long long)event->event_id, (int)event->event_type);
-    check_history_event(audit->sim, &run->check, run->run_id, copy);
     sim_ledger_saw(audit->sim->ledger, run, copy);
 }
 
@@ -50,7 +49,7 @@ static void create_run(sim_audit_t *audit, const Perdure__V1__Transition *transi
     run->workflow_id = pd_arena_strdup(&audit->arena, transition->workflow_id);
     run->previous_run_id = pd_arena_strdup(&audit->arena, pd_pb_str(created->previous_run_id));
     run->request_id = pd_arena_strdup(&audit->arena, pd_pb_str(created->request_id));
-    check_history_init(&run->check);
+    pd_run_grammar_init(&run->check);
     HASH_ADD_KEYPTR(hh, audit->runs, run->run_id, strlen(run->run_id), run);
     HASH_FIND(hh, audit->workflows, run->workflow_id, strlen(run->workflow_id), workflow);
     if (!workflow) {
@@ -82,11 +81,13 @@ static void add_transition(sim_audit_t *audit, const Perdure__V1__Transition *tr
                       events->run_id);
             SIM_CHECK(audit->sim, strcmp(run->workflow_id, transition->workflow_id) == 0,
                       "run %s: events of another workflow", run->run_id);
+            check_history_event(audit->sim, &run->check, run->run_id, event);
             if (event->kind_case == PERDURE__V1__EVENT__KIND_HISTORY)
                 add_event(audit, run, event->history);
-            else
-                check_history_internal(audit->sim, &run->check, run->run_id, event);
         }
+        if (events->n_events)
+            check_history_step_end(audit->sim, &sim_audit_run(audit, events->run_id)->check,
+                                   events->run_id);
     }
 }
 
@@ -116,6 +117,9 @@ static void read_record(sim_audit_t *audit, uint32_t index, const pd_log_record_
         if (pd_chain_counts(pd_chain_feed(&partition->chain, &link))) {
             sim_trace(audit->sim, " record %u:%lld counts (%d)", index, (long long)stored->offset,
                       (int)record->body_case);
+            SIM_CHECK(audit->sim, pd_link_grammar_record(&partition->link, record, &error) == PD_OK,
+                      "partition %u: record %lld: %s", index, (long long)stored->offset,
+                      error.text);
             if (record->body_case == PERDURE__V1__RECORD__BODY_TRANSITION)
                 add_transition(audit, record->transition);
             SIM_CHECK(audit->sim, pd_store_apply(partition->shadow, record, &error) == PD_OK,
@@ -201,6 +205,7 @@ sim_audit_t *sim_audit_new(sim_t *sim)
 
         snprintf(path, sizeof(path), "/audit/%u", i);
         pd_chain_init(&audit->partitions[i].chain);
+        pd_link_grammar_init(&audit->partitions[i].link);
         SIM_CHECK(sim, pd_store_open(&options, &audit->partitions[i].shadow, &error) == PD_OK,
                   "no store to audit with: %s", error.text);
     }
@@ -212,15 +217,17 @@ void sim_audit_free(sim_audit_t *audit)
     sim_audit_workflow_t *workflow, *next_workflow;
     sim_run_t *run, *next;
 
-    for (uint32_t i = 0; i < audit->sim->partition_count; i++)
+    for (uint32_t i = 0; i < audit->sim->partition_count; i++) {
+        pd_link_grammar_deinit(&audit->partitions[i].link);
         pd_store_free(audit->partitions[i].shadow);
+    }
     HASH_ITER (hh, audit->workflows, workflow, next_workflow) {
         HASH_DEL(audit->workflows, workflow);
         pd_free(workflow);
     }
     HASH_ITER (hh, audit->runs, run, next) {
         HASH_DEL(audit->runs, run);
-        check_history_deinit(&run->check);
+        pd_run_grammar_deinit(&run->check);
         pd_free(run->events);
         pd_free(run->hashes);
         pd_free(run);

@@ -10,6 +10,7 @@
 #include <uthash.h>
 
 #include "log/record/chain.h"
+#include "state/audit/grammar.h"
 #include "state/store.h"
 #include "tests/sim/check_history.h"
 #include "tests/sim/sim.h"
@@ -23,11 +24,12 @@ typedef struct sim_run {
     pd_history_event_t **events;
     uint64_t *hashes;
     size_t event_count, event_capacity;
-    check_history_t check;
+    pd_run_grammar_t check;
 } sim_run_t;
 
 typedef struct sim_audit_partition {
     pd_chain_t chain;
+    pd_link_grammar_t link;
     uint64_t next_index;
     pd_store_t *shadow; /* the fold so far */
     uint64_t counted_since_compared;

@@ -103,23 +103,23 @@ void sim_flow_fold(sim_flow_t *flow, const pd_history_event_t *event)
         break;
     case TYPE(ACTIVITY_TASK_SCHEDULED):
         begin(flow->activities, &flow->activity_count, event->event_id,
-              sim_event_text(event, "activity_id"));
+              pd_event_text(event, "activity_id"));
         break;
     case TYPE(ACTIVITY_TASK_CANCEL_REQUESTED):
-        fold_cancel_requested(flow, sim_event_int(event, "scheduled_event_id"));
+        fold_cancel_requested(flow, pd_event_int(event, "scheduled_event_id"));
         break;
     case TYPE(ACTIVITY_TASK_COMPLETED):
     case TYPE(ACTIVITY_TASK_FAILED):
     case TYPE(ACTIVITY_TASK_TIMED_OUT):
     case TYPE(ACTIVITY_TASK_CANCELED):
-        end(flow->activities, &flow->activity_count, sim_event_int(event, "scheduled_event_id"));
+        end(flow->activities, &flow->activity_count, pd_event_int(event, "scheduled_event_id"));
         break;
     case TYPE(TIMER_STARTED):
-        begin(flow->timers, &flow->timer_count, event->event_id, sim_event_text(event, "timer_id"));
+        begin(flow->timers, &flow->timer_count, event->event_id, pd_event_text(event, "timer_id"));
         break;
     case TYPE(TIMER_FIRED):
     case TYPE(TIMER_CANCELED):
-        end(flow->timers, &flow->timer_count, sim_event_int(event, "started_event_id"));
+        end(flow->timers, &flow->timer_count, pd_event_int(event, "started_event_id"));
         break;
     default:
         break;

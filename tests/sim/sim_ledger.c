@@ -77,7 +77,7 @@ static bool proves(int type, const pd_history_event_t *event)
 {
     switch (type) {
     case TYPE(WORKFLOW_EXECUTION_STARTED): /* later runs of a chain carry the identity on */
-        return pd_pb_empty(sim_event_text(event, "continued_execution_run_id"));
+        return pd_pb_empty(pd_event_text(event, "continued_execution_run_id"));
     case TYPE(WORKFLOW_EXECUTION_SIGNALED):
     case TYPE(WORKFLOW_EXECUTION_TERMINATED):
     case TYPE(WORKFLOW_EXECUTION_CANCEL_REQUESTED):
@@ -94,7 +94,7 @@ static bool proves(int type, const pd_history_event_t *event)
 
 void sim_ledger_saw(sim_ledger_t *ledger, sim_run_t *run, const pd_history_event_t *event)
 {
-    const char *identity = sim_event_text(event, "identity");
+    const char *identity = pd_event_text(event, "identity");
     unsigned long number;
     sim_op_t *op;
 

@@ -95,8 +95,7 @@ static void check_commands(const task_t *task)
     SIM_CHECK(task->sim, completed, "%s is not in the log", task->op->mark);
     run = completed->run;
     for (size_t i = (size_t)completed->event_id; i < run->event_count; i++) {
-        if (sim_event_int(run->events[i], "workflow_task_completed_event_id") !=
-            completed->event_id)
+        if (pd_event_int(run->events[i], "workflow_task_completed_event_id") != completed->event_id)
             continue;
         SIM_CHECK(task->sim,
                   at < task->commands.count &&
