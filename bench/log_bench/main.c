@@ -1,12 +1,15 @@
-/* log_bench.c -- what an append to the embedded log costs.
+/* main.c -- what an append to the log costs.
  *
  *   pd-log-bench [--records N] [--size B] [--partitions P] [--in-flight F] [--rate R]
- *                [--directory D] [--read]
+ *                [--directory D | --kafka HOST:PORT [--linger-ms L]] [--read]
  *
  * One loop appends N records of B bytes, spread over P partitions, keeping F in flight per
  * partition, and prints one JSON object: rate, CPU per record (the whole process: the loop's share,
  * the commit thread, RocksDB's background), commits, latencies. --in-flight 1 --partitions 1 is the
- * single caller. --read then reads everything back. */
+ * single caller. --read then reads everything back. With --kafka the log is on those brokers, in
+ * topics of a new cluster (which stay), and each figure comes with one of librdkafka alone,
+ * measured just before on the first of the same partitions: --in-flight then takes a list, e.g.
+ * 1,16,256. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +20,9 @@
 #include "base/loop_event.h"
 #include "base/memory.h"
 #include "base/os_clock.h"
+#include "bench/log_bench/bare.h"
 #include "log/embedded/embedded.h"
+#include "log/kafka/kafka.h"
 
 typedef struct bench bench_t;
 typedef struct slot slot_t;
@@ -55,6 +60,11 @@ struct bench {
     int64_t *latencies_ns;
     slot_t *slots;
     uint8_t *value;
+    const char *in_flight_list;
+    const char *directory;
+    const char *bootstrap_servers; /* NULL: the embedded log */
+    uint32_t linger_ms;            /* of librdkafka alone */
+    char cluster[32];
 };
 
 static void fatal(const char *what, pd_status_t status)
@@ -224,12 +234,22 @@ static double quantile_ms(const bench_t *bench, double q)
     return (double)bench->latencies_ns[(size_t)(q * (double)(bench->done_count - 1))] / 1e6;
 }
 
+static void print_latencies(const bench_t *bench, const char *scenario, double seconds, double cpu)
+{
+    printf("{\"scenario\": \"%s\", \"in_flight\": %u, \"rate\": %.0f, \"mb_per_s\": %.1f, "
+           "\"cpu_us\": %.2f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p999_ms\": %.3f",
+           scenario, bench->in_flight_count, (double)bench->done_count / seconds,
+           (double)bench->done_count * bench->size / seconds / 1e6, cpu / (double)bench->done_count,
+           quantile_ms(bench, 0.5), quantile_ms(bench, 0.99), quantile_ms(bench, 0.999));
+}
+
 static void run_append(bench_t *bench)
 {
     pd_log_embedded_stats_t stats;
     int64_t begin_ns = pd_os_monotonic_ns();
     double cpu = cpu_us(), seconds;
 
+    bench->sent_count = bench->done_count = 0;
     bench->begin_mail.run = on_begin;
     bench->closed_mail.run = on_closed;
     pd_loop_post(pd_loop_event_loop(bench->loop), &bench->begin_mail);
@@ -237,15 +257,37 @@ static void run_append(bench_t *bench)
     seconds = (double)(pd_os_monotonic_ns() - begin_ns) / 1e9;
     cpu = cpu_us() - cpu;
     qsort(bench->latencies_ns, bench->done_count, sizeof(int64_t), compare);
-    pd_log_embedded_stats(bench->log, &stats);
-    printf("{\"scenario\": \"append\", \"rate\": %.0f, \"mb_per_s\": %.1f, \"cpu_us\": %.2f, "
-           "\"commits\": %llu, \"records_per_commit\": %.1f, \"p50_ms\": %.3f, \"p99_ms\": %.3f, "
-           "\"p999_ms\": %.3f}\n",
-           (double)bench->done_count / seconds,
-           (double)bench->done_count * bench->size / seconds / 1e6, cpu / (double)bench->done_count,
-           (unsigned long long)stats.commit_count,
-           (double)stats.record_count / (double)stats.commit_count, quantile_ms(bench, 0.5),
-           quantile_ms(bench, 0.99), quantile_ms(bench, 0.999));
+    print_latencies(bench, "append", seconds, cpu);
+    if (!bench->bootstrap_servers) {
+        pd_log_embedded_stats(bench->log, &stats);
+        printf(", \"commits\": %llu, \"records_per_commit\": %.1f",
+               (unsigned long long)stats.commit_count,
+               (double)stats.record_count / (double)stats.commit_count);
+    }
+    printf("}\n");
+    fflush(stdout);
+}
+
+static void run_bare(bench_t *bench)
+{
+    char topic[64];
+    bare_options_t options = {.bootstrap_servers = bench->bootstrap_servers,
+                              .topic = topic,
+                              .in_flight_count = bench->in_flight_count,
+                              .record_count = bench->record_count,
+                              .size = bench->size,
+                              .linger_ms = bench->linger_ms,
+                              .latencies_ns = bench->latencies_ns};
+    double cpu = cpu_us(), seconds;
+
+    snprintf(topic, sizeof(topic), "%s.events", bench->cluster);
+    seconds = bare_run(&options);
+    cpu = cpu_us() - cpu;
+    bench->done_count = bench->record_count;
+    qsort(bench->latencies_ns, bench->done_count, sizeof(int64_t), compare);
+    print_latencies(bench, "librdkafka", seconds, cpu);
+    printf("}\n");
+    fflush(stdout);
 }
 
 static void run_read(bench_t *bench)
@@ -264,13 +306,14 @@ static void run_read(bench_t *bench)
            cpu / (double)bench->read_count);
 }
 
-static void parse(bench_t *bench, const char **directory, int argc, char **argv)
+static void parse(bench_t *bench, int argc, char **argv)
 {
     static const struct option options[] = {
         {"records", required_argument, NULL, 'n'},    {"size", required_argument, NULL, 's'},
         {"partitions", required_argument, NULL, 'p'}, {"in-flight", required_argument, NULL, 'f'},
         {"directory", required_argument, NULL, 'd'},  {"read", no_argument, NULL, 'r'},
-        {"rate", required_argument, NULL, 'a'},       {NULL, 0, NULL, 0}};
+        {"rate", required_argument, NULL, 'a'},       {"kafka", required_argument, NULL, 'k'},
+        {"linger-ms", required_argument, NULL, 'l'},  {NULL, 0, NULL, 0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -281,53 +324,95 @@ static void parse(bench_t *bench, const char **directory, int argc, char **argv)
         else if (option == 'p')
             bench->partition_count = (uint32_t)strtoul(optarg, NULL, 10);
         else if (option == 'f')
-            bench->in_flight_count = (uint32_t)strtoul(optarg, NULL, 10);
+            bench->in_flight_list = optarg;
         else if (option == 'a')
             bench->rate = strtoull(optarg, NULL, 10);
         else if (option == 'd')
-            *directory = optarg;
+            bench->directory = optarg;
+        else if (option == 'k')
+            bench->bootstrap_servers = optarg;
+        else if (option == 'l')
+            bench->linger_ms = (uint32_t)strtoul(optarg, NULL, 10);
         else if (option == 'r')
             bench->reading = true;
         else
             exit(2);
     }
-    if (!bench->record_count || !bench->partition_count || !bench->in_flight_count)
+    if (!bench->record_count || !bench->partition_count)
         fatal("options", PD_INVALID);
+}
+
+static void open_embedded(bench_t *bench)
+{
+    static char made[] = "log_bench.XXXXXX";
+    pd_log_embedded_options_t options = {0};
+    pd_error_t error;
+
+    options.directory = bench->directory ? bench->directory : mkdtemp(made);
+    options.partition_counts[PD_LOG_EVENTS] = bench->partition_count;
+    if (pd_log_embedded_open(&options, &bench->log, &error) != PD_OK)
+        fatal(error.text, error.status);
+    if (!bench->directory)
+        fprintf(stderr, "left in %s\n", made);
+}
+
+static void open_kafka(bench_t *bench)
+{
+    pd_log_kafka_options_t options = {.cluster = bench->cluster,
+                                      .bootstrap_servers = bench->bootstrap_servers,
+                                      .partition_count = bench->partition_count};
+    pd_error_t error;
+
+    snprintf(bench->cluster, sizeof(bench->cluster), "bench-%016llx",
+             (unsigned long long)pd_os_entropy());
+    if (pd_log_kafka_open(&options, &bench->log, &error) != PD_OK)
+        fatal(error.text, error.status);
+}
+
+static void run_window(bench_t *bench, uint32_t in_flight_count)
+{
+    uint32_t slot_count = in_flight_count * bench->partition_count;
+
+    if (in_flight_count == 0)
+        fatal("options", PD_INVALID);
+    bench->in_flight_count = in_flight_count;
+    bench->slots = pd_calloc(slot_count, sizeof(*bench->slots));
+    bench->idle = NULL;
+    if (bench->bootstrap_servers)
+        run_bare(bench);
+    run_append(bench);
+    pd_free(bench->slots);
 }
 
 int main(int argc, char **argv)
 {
     bench_t bench = {
-        .record_count = 500000, .size = 600, .partition_count = 4, .in_flight_count = 64};
-    char made[] = "log_bench.XXXXXX";
-    const char *directory = NULL;
-    pd_log_embedded_options_t options = {0};
+        .record_count = 500000, .size = 600, .partition_count = 4, .in_flight_list = "64"};
     pd_loop_event_options_t loop_options = {.name = "bench", .mailbox_count = 1024};
-    pd_error_t error;
 
-    parse(&bench, &directory, argc, argv);
-    options.directory = directory ? directory : mkdtemp(made);
-    options.partition_counts[PD_LOG_EVENTS] = bench.partition_count;
-    if (pd_log_embedded_open(&options, &bench.log, &error) != PD_OK)
-        fatal(error.text, error.status);
+    parse(&bench, argc, argv);
+    if (bench.bootstrap_servers)
+        open_kafka(&bench);
+    else
+        open_embedded(&bench);
     bench.loop = pd_loop_event_new(&loop_options);
     bench.writers = pd_calloc(bench.partition_count, sizeof(*bench.writers));
-    bench.slots =
-        pd_calloc((size_t)bench.in_flight_count * bench.partition_count, sizeof(*bench.slots));
     bench.latencies_ns = pd_calloc(bench.record_count, sizeof(int64_t));
     bench.value = pd_alloc(bench.size);
     for (uint32_t i = 0; i < bench.size; i++)
         bench.value[i] = (uint8_t)(i * 7919u >> 3);
-    run_append(&bench);
+    for (const char *at = bench.in_flight_list; *at;) {
+        char *end;
+
+        run_window(&bench, (uint32_t)strtoul(at, &end, 10));
+        at = *end == ',' ? end + 1 : end;
+    }
     if (bench.reading)
         run_read(&bench);
     pd_loop_event_free(bench.loop);
     pd_log_close(bench.log);
-    if (!directory)
-        fprintf(stderr, "left in %s\n", made);
     pd_free(bench.value);
     pd_free(bench.latencies_ns);
-    pd_free(bench.slots);
     pd_free(bench.writers);
     return 0;
 }
