@@ -237,7 +237,7 @@ static pd_status_t stored_row(void *ctx, pd_bytes_t key, pd_bytes_t value, pd_er
     each_t *each = ctx;
     pd_store_t *store = each->store;
     pdi_command_id_t *id;
-    int64_t time_ns;
+    int64_t time_ns = 0;
 
     before_key(&store->key);
     if (pd_bytes_equal(key, pdi_key_bytes(&store->key)))
