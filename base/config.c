@@ -14,9 +14,6 @@ typedef struct value {
     char *text;   /* NULL: no value */
     char *origin; /* NULL: the default */
     int64_t number;
-    char *list_text; /* LIST: the elements lie in here */
-    const char **elements;
-    size_t element_count;
 } value_t;
 
 /* Growing arrays; `pairs` is what is lent out. */
@@ -76,29 +73,9 @@ const pd_config_prefix_t *pdi_config_find_prefix(const pd_config_table_t *table,
 
 /* ---- single options ---- */
 
-static void split_list(value_t *value)
-{
-    const char *at;
-    pd_bytes_t element;
-    size_t offset = 0;
-
-    pd_free(value->elements);
-    value->element_count = 0;
-    value->elements = pd_calloc(PD_CONFIG_LIST_COUNT_MAX, sizeof(value->elements[0]));
-    pd_free(value->list_text);
-    value->list_text = pd_alloc(strlen(value->text) + 1);
-    at = value->text;
-    while (pdi_config_next_element(&at, ',', &element)) {
-        memcpy(value->list_text + offset, element.data, element.size);
-        value->list_text[offset + element.size] = '\0';
-        value->elements[value->element_count++] = value->list_text + offset;
-        offset += element.size + 1;
-    }
-}
-
 /* Takes nothing; `text` is valid for the option. */
-static void assign(value_t *value, const pd_config_option_t *option, pdi_config_rank_t rank,
-                   const char *text, const char *origin, int64_t number)
+static void assign(value_t *value, pdi_config_rank_t rank, const char *text, const char *origin,
+                   int64_t number)
 {
     pd_free(value->text);
     pd_free(value->origin);
@@ -106,8 +83,6 @@ static void assign(value_t *value, const pd_config_option_t *option, pdi_config_
     value->text = pd_strdup(text);
     value->origin = pd_strdup(origin);
     value->number = number;
-    if (option->type == PD_CONFIG_LIST)
-        split_list(value);
 }
 
 /* What begins the messages about an entry: flags and variables name the option themselves. */
@@ -146,7 +121,7 @@ static pd_status_t set_option(pd_config_t *config, const pd_config_option_t *opt
     if (entry->rank == PDI_CONFIG_FILE && value->rank == PDI_CONFIG_FILE)
         return refuse_repeat(entry, value->origin, error);
     if (entry->rank >= value->rank)
-        assign(value, option, entry->rank, entry->value, entry->origin, number);
+        assign(value, entry->rank, entry->value, entry->origin, number);
     return PD_OK;
 }
 
@@ -235,11 +210,10 @@ static pd_status_t set_in_group(pd_config_t *config, const pd_config_prefix_t *p
         return pd_error_set(error, PD_INVALID, "%s: %s: write %s.NAME.KEY", entry->origin,
                             entry->name, prefix->name);
     if (!key) {
-        nearest = pdi_config_nearest(&keys, UINT32_MAX, dot + 1);
+        nearest = pdi_config_nearest(&keys, 0, dot + 1);
         return pd_error_set(error, PD_INVALID, "%s: %s: there is no key \"%s\"%s%s%s",
-                            entry->origin, entry->name, dot + 1,
-                            nearest ? "; did you mean \"" : "", nearest ? nearest : "",
-                            nearest ? "\"?" : "");
+                            entry->origin, entry->name, dot + 1, nearest ? "; did you mean \"" : "",
+                            nearest ? nearest : "", nearest ? "\"?" : "");
     }
     describe_where(entry, where);
     PD_TRY(pdi_config_parse_value(key, entry->value, where, &number, error));
@@ -275,8 +249,8 @@ static pd_status_t set_in_prefix(pd_config_t *config, const pd_config_prefix_t *
 static pd_status_t check_sizes(const pdi_config_entry_t *entry, pd_error_t *error)
 {
     if (strlen(entry->name) > PD_CONFIG_NAME_SIZE_MAX)
-        return pd_error_set(error, PD_INVALID, "%.200s: a name has at most %d bytes",
-                            entry->origin, PD_CONFIG_NAME_SIZE_MAX);
+        return pd_error_set(error, PD_INVALID, "%.200s: a name has at most %d bytes", entry->origin,
+                            PD_CONFIG_NAME_SIZE_MAX);
     if (strlen(entry->value) > PD_CONFIG_VALUE_SIZE_MAX)
         return pd_error_set(error, PD_INVALID, "%.200s: a value has at most %d bytes",
                             entry->origin, PD_CONFIG_VALUE_SIZE_MAX);
@@ -339,7 +313,7 @@ pd_config_t *pd_config_new(const pd_config_table_t *table, uint32_t program)
             continue;
         PD_ASSERT(pdi_config_parse_value(option, option->default_text, option->name, &number,
                                          NULL) == PD_OK);
-        assign(&config->values[i], option, PDI_CONFIG_DEFAULT, option->default_text, NULL, number);
+        assign(&config->values[i], PDI_CONFIG_DEFAULT, option->default_text, NULL, number);
     }
     return config;
 }
@@ -374,20 +348,12 @@ void pd_config_free(pd_config_t *config)
     for (size_t i = 0; i < config->table->option_count; i++) {
         pd_free(config->values[i].text);
         pd_free(config->values[i].origin);
-        pd_free(config->values[i].list_text);
-        pd_free(config->values[i].elements);
     }
     for (size_t i = 0; i < config->table->prefix_count; i++)
         free_prefix(&config->prefixes[i]);
     pd_free(config->values);
     pd_free(config->prefixes);
     pd_free(config);
-}
-
-bool pd_config_is_set(const pd_config_t *config, size_t option)
-{
-    PD_ASSERT(option < config->table->option_count);
-    return config->values[option].rank != PDI_CONFIG_DEFAULT;
 }
 
 const char *pd_config_origin(const pd_config_t *config, size_t option)
@@ -406,13 +372,6 @@ int64_t pd_config_number(const pd_config_t *config, size_t option)
 {
     PD_ASSERT(option < config->table->option_count);
     return config->values[option].number;
-}
-
-size_t pd_config_list(const pd_config_t *config, size_t option, const char *const **elements)
-{
-    PD_ASSERT(option < config->table->option_count);
-    *elements = config->values[option].elements;
-    return config->values[option].element_count;
 }
 
 size_t pd_config_pairs(const pd_config_t *config, size_t prefix, const pd_config_pair_t **pairs)

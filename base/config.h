@@ -1,9 +1,9 @@
 /* config.h -- options from one table: a file, environment variables and flags, and the texts that
  * explain them.
  *
- * A table names every option once: type, default, bounds, help. From it come the parser of all three
- * sources, `--help`, the reference page and the example file. Besides single options a table may
- * have *pass-through prefixes* (`kafka.*`: any name, verbatim) and *group prefixes*
+ * A table names every option once: type, default, bounds, help. From it come the parser of all
+ * three sources, `--help`, the reference page and the example file. Besides single options a table
+ * may have *pass-through prefixes* (`kafka.*`: any name, verbatim) and *group prefixes*
  * (`ingest.NAME.key`: any number of named groups with the keys of a table of their own).
  *
  * Precedence, whatever the order of reading: flag, environment, file, default. Among flags the last
@@ -27,7 +27,6 @@ enum {
     PD_CONFIG_NAME_SIZE_MAX = 200,
     PD_CONFIG_VALUE_SIZE_MAX = 16 * 1024,
     PD_CONFIG_PAIR_COUNT_MAX = 10000, /* pass-through pairs and keys of groups, together */
-    PD_CONFIG_LIST_COUNT_MAX = 1000,
 };
 
 typedef enum pd_config_type {
@@ -36,7 +35,6 @@ typedef enum pd_config_type {
     PD_CONFIG_BOOL,     /* true, false; a flag alone is true */
     PD_CONFIG_DURATION, /* in ns; 500us, 20ms, 1s, 5m, 2h, 7d */
     PD_CONFIG_SIZE,     /* in bytes; 512, 64KiB, 16MiB, 1GiB */
-    PD_CONFIG_LIST,     /* separated by commas */
     PD_CONFIG_CHOICE,   /* one of `choices` */
     PD_CONFIG_ADDRESS,  /* HOST:PORT, [V6]:PORT */
 } pd_config_type_t;
@@ -112,25 +110,22 @@ pd_status_t pd_config_parse_environment(pd_config_t *config, char *const *enviro
 pd_status_t pd_config_check(const pd_config_t *config, pd_error_t *error) PD_MUST_USE;
 
 /* `option`: index in the table. */
-bool pd_config_is_set(const pd_config_t *config, size_t option); /* by any source */
-const char *pd_config_origin(const pd_config_t *config, size_t option); /* "default" if not set */
+/* Who said it, for messages; "default": nobody. */
+const char *pd_config_origin(const pd_config_t *config, size_t option);
 /* As it was written, or the default; NULL: neither. */
 const char *pd_config_text(const pd_config_t *config, size_t option);
 /* INT, DURATION in ns, SIZE in bytes, BOOL 0 or 1, CHOICE its index. Without a value: 0. */
 int64_t pd_config_number(const pd_config_t *config, size_t option);
-/* LIST: its elements, trimmed; none is empty. */
-size_t pd_config_list(const pd_config_t *config, size_t option, const char *const **elements);
 /* Pass-through pairs of a prefix (index in the table), in order of first appearance. */
 size_t pd_config_pairs(const pd_config_t *config, size_t prefix, const pd_config_pair_t **pairs);
-size_t pd_config_groups(const pd_config_t *config, size_t prefix,
-                        const pd_config_group_t **groups);
+size_t pd_config_groups(const pd_config_t *config, size_t prefix, const pd_config_group_t **groups);
 /* The value of a key, its default, or NULL. */
 const char *pd_config_group_value(const pd_config_t *config, size_t prefix,
                                   const pd_config_group_t *group, const char *key);
 
 /* Splits HOST:PORT or [V6]:PORT. `host` has room for host_size bytes. PD_INVALID. @thread any */
-pd_status_t pd_config_split_address(const char *text, char *host, size_t host_size, uint16_t *port)
-    PD_MUST_USE;
+pd_status_t pd_config_split_address(const char *text, char *host, size_t host_size,
+                                    uint16_t *port) PD_MUST_USE;
 
 /* The texts. `--help` of one program; the reference page's tables; an example file in which
  * everything is commented out. */

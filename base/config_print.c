@@ -22,8 +22,6 @@ static const char *value_name(const pd_config_option_t *option)
         return "DURATION";
     case PD_CONFIG_SIZE:
         return "SIZE";
-    case PD_CONFIG_LIST:
-        return "LIST";
     case PD_CONFIG_CHOICE:
         return option->choices;
     case PD_CONFIG_ADDRESS:
@@ -35,21 +33,21 @@ static const char *value_name(const pd_config_option_t *option)
 /* Words of `text` in lines of at most LINE_SIZE columns, each new line after `lead`. */
 static void print_wrapped(const char *text, size_t column, const char *lead, FILE *out)
 {
+    bool begins_line = true; /* else a blank is due before the next word */
+
     while (*text) {
         size_t size = strcspn(text, " \n");
 
-        if (column + size > LINE_SIZE) {
+        if (!begins_line && column + 1 + size > LINE_SIZE) {
             fprintf(out, "\n%s", lead);
             column = strlen(lead);
+            begins_line = true;
         }
-        fprintf(out, "%.*s", (int)size, text);
-        column += size;
+        fprintf(out, "%s%.*s", begins_line ? "" : " ", (int)size, text);
+        column += size + !begins_line;
+        begins_line = false;
         text += size;
         text += strspn(text, " \n");
-        if (*text) {
-            fputc(' ', out);
-            column++;
-        }
     }
     fputc('\n', out);
 }
@@ -101,7 +99,8 @@ void pd_config_print_help(const pd_config_table_t *table, uint32_t program, FILE
 
         if (!(prefix->programs & program))
             continue;
-        snprintf(left, sizeof(left), "--%s.%s VALUE", prefix->name, prefix->keys ? "NAME.KEY" : "*");
+        snprintf(left, sizeof(left), "--%s.%s VALUE", prefix->name,
+                 prefix->keys ? "NAME.KEY" : "*");
         fputc('\n', out);
         print_help_line(left, prefix->help, out);
     }
@@ -219,8 +218,8 @@ void pd_config_print_example(const pd_config_table_t *table, uint32_t program, F
         fprintf(out, "\n# ");
         print_wrapped(option->help, 2, "# ", out);
         pdi_config_describe_range(option, range, sizeof(range));
-        fprintf(out, "# It is %s.\n# %s = %s\n", range, option->name,
-                option->default_text ? option->default_text : "");
+        fprintf(out, "# It is %s.\n# %s =%s%s\n", range, option->name,
+                option->default_text ? " " : "", option->default_text ? option->default_text : "");
     }
     for (size_t i = 0; i < table->prefix_count; i++) {
         const pd_config_prefix_t *prefix = &table->prefixes[i];

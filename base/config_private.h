@@ -23,13 +23,11 @@ typedef struct pdi_config_entry {
 
 /* config_value.c. `where` begins the error's text. */
 pd_status_t pdi_config_parse_value(const pd_config_option_t *option, const char *text,
-                                   const char *where, int64_t *number, pd_error_t *error)
-    PD_MUST_USE;
+                                   const char *where, int64_t *number,
+                                   pd_error_t *error) PD_MUST_USE;
 /* "one of a, b, c", "a number from 1 to 16" and so on, for messages and documentation. */
 void pdi_config_describe_range(const pd_config_option_t *option, char *out, size_t size);
-/* The element of a choice list or comma list that begins at *at, trimmed; false: no more. */
-bool pdi_config_next_element(const char **at, char separator, pd_bytes_t *element);
-/* Which of the table's names is nearest to a wrong one; NULL: none is near. */
+/* Which of the table's names is nearest to a wrong one; NULL: none is near. programs 0: all. */
 const char *pdi_config_nearest(const pd_config_table_t *table, uint32_t programs, const char *name);
 
 /* config.c */

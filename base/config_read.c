@@ -53,8 +53,9 @@ static pd_status_t read_section(file_reader_t *reader, pd_bytes_t line, pd_error
         return line_error(reader, "a section is written [name]", error);
     name = trim(line.data + 1, line.data + line.size - 1);
     if (!is_name((const char *)name.data, name.size) || name.size > PD_CONFIG_NAME_SIZE_MAX)
-        return line_error(reader, "a section is written [name], with a short name of letters, "
-                                  "digits, '.', '-' and '_'",
+        return line_error(reader,
+                          "a section is written [name], with a short name of letters, "
+                          "digits, '.', '-' and '_'",
                           error);
     memcpy(reader->section, name.data, name.size);
     reader->section[name.size] = '\0';
@@ -76,8 +77,9 @@ static pd_status_t read_setting(file_reader_t *reader, pd_bytes_t line, pd_error
     key = trim(line.data, equals);
     value = trim(equals + 1, line.data + line.size);
     if (!is_name((const char *)key.data, key.size) || key.size > PD_CONFIG_NAME_SIZE_MAX)
-        return line_error(reader, "an option's name has letters, digits, '.', '-' and '_', and is "
-                                  "short",
+        return line_error(reader,
+                          "an option's name has letters, digits, '.', '-' and '_', and is "
+                          "short",
                           error);
     if (memchr(value.data, '\0', value.size))
         return line_error(reader, "a NUL byte", error);
@@ -134,8 +136,8 @@ pd_status_t pd_config_load(pd_config_t *config, const char *path, pd_error_t *er
            (got = read(fd, text + size, PD_CONFIG_FILE_SIZE_MAX + 1 - size)) > 0)
         size += (size_t)got;
     if (got < 0)
-        status = pd_error_set(error, PD_IO, "cannot read configuration %s: %s", path,
-                              strerror(errno));
+        status =
+            pd_error_set(error, PD_IO, "cannot read configuration %s: %s", path, strerror(errno));
     else
         status = pd_config_parse_text(config, path, pd_bytes(text, size), error);
     pd_free(text);
@@ -229,8 +231,7 @@ pd_status_t pd_config_parse_environment(pd_config_t *config, char *const *enviro
     for (; *environment; environment++) {
         const char *variable = *environment, *equals = strchr(variable, '=');
         char name[PD_CONFIG_NAME_SIZE_MAX + 1], origin[PD_CONFIG_NAME_SIZE_MAX + 1];
-        pdi_config_entry_t entry = {
-            .rank = PDI_CONFIG_ENVIRONMENT, .origin = origin, .name = name};
+        pdi_config_entry_t entry = {.rank = PDI_CONFIG_ENVIRONMENT, .origin = origin, .name = name};
 
         if (!equals || strncmp(variable, prefix, prefix_size) != 0 ||
             (size_t)(equals - variable) > PD_CONFIG_NAME_SIZE_MAX)
@@ -242,8 +243,8 @@ pd_status_t pd_config_parse_environment(pd_config_t *config, char *const *enviro
         if (is_known(config, name))
             PD_TRY(pdi_config_set(config, &entry, error));
         else if (unknown)
-            unknown(origin, pdi_config_nearest(pdi_config_table(config),
-                                               pdi_config_program(config), name));
+            unknown(origin,
+                    pdi_config_nearest(pdi_config_table(config), pdi_config_program(config), name));
     }
     return PD_OK;
 }

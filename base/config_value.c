@@ -80,21 +80,16 @@ static void format_number(pd_config_type_t type, int64_t number, char *out, size
                  units[chosen].name);
 }
 
-bool pdi_config_next_element(const char **at, char separator, pd_bytes_t *element)
+/* The choice that begins at *at; false: no more. */
+static bool next_choice(const char **at, pd_bytes_t *choice)
 {
-    const char *begin = *at, *end;
+    size_t size;
 
-    if (!begin)
+    if (!**at)
         return false;
-    end = strchr(begin, separator);
-    *at = end ? end + 1 : NULL;
-    if (!end)
-        end = begin + strlen(begin);
-    while (begin < end && (*begin == ' ' || *begin == '\t'))
-        begin++;
-    while (end > begin && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
-    *element = pd_bytes(begin, (size_t)(end - begin));
+    size = strcspn(*at, "|");
+    *choice = pd_bytes(*at, size);
+    *at += size + ((*at)[size] == '|');
     return true;
 }
 
@@ -104,7 +99,7 @@ static void describe_choices(const char *choices, char *out, size_t size)
     pd_bytes_t element;
     bool first = true;
 
-    while (at < size && pdi_config_next_element(&choices, '|', &element)) {
+    while (at < size && next_choice(&choices, &element)) {
         at += (size_t)snprintf(out + at, size - at, "%s%.*s", first ? "" : ", ", (int)element.size,
                                (const char *)element.data);
         first = false;
@@ -133,9 +128,6 @@ void pdi_config_describe_range(const pd_config_option_t *option, char *out, size
     case PD_CONFIG_SIZE:
         snprintf(out, size, "a size from %s to %s, such as 512KiB or 64MiB", min, max);
         break;
-    case PD_CONFIG_LIST:
-        snprintf(out, size, "a list, separated by commas");
-        break;
     case PD_CONFIG_CHOICE:
         describe_choices(option->choices, out, size);
         break;
@@ -149,7 +141,7 @@ static bool parse_choice(const char *choices, const char *text, int64_t *number)
 {
     pd_bytes_t element;
 
-    for (*number = 0; pdi_config_next_element(&choices, '|', &element); (*number)++) {
+    for (*number = 0; next_choice(&choices, &element); (*number)++) {
         if (pd_bytes_equal(element, pd_bytes_str(text)))
             return true;
     }
@@ -160,18 +152,6 @@ static bool parse_bool(const char *text, int64_t *number)
 {
     *number = strcmp(text, "true") == 0;
     return *number || strcmp(text, "false") == 0;
-}
-
-static bool check_list(const char *text)
-{
-    pd_bytes_t element;
-    size_t count = 0;
-
-    while (pdi_config_next_element(&text, ',', &element)) {
-        if (element.size == 0 || ++count > PD_CONFIG_LIST_COUNT_MAX)
-            return false;
-    }
-    return true;
 }
 
 pd_status_t pd_config_split_address(const char *text, char *host, size_t host_size, uint16_t *port)
@@ -213,8 +193,6 @@ static bool is_valid(const pd_config_option_t *option, const char *text, int64_t
                *number <= option->max;
     case PD_CONFIG_BOOL:
         return parse_bool(text, number);
-    case PD_CONFIG_LIST:
-        return check_list(text);
     case PD_CONFIG_CHOICE:
         return parse_choice(option->choices, text, number);
     case PD_CONFIG_ADDRESS:
@@ -279,7 +257,8 @@ const char *pdi_config_nearest(const pd_config_table_t *table, uint32_t programs
         const pd_config_option_t *option = &table->options[i];
         size_t found = distance(name, option->name);
 
-        if (!option->hidden && (option->programs & programs) && found < best_distance) {
+        if (!option->hidden && (!programs || (option->programs & programs)) &&
+            found < best_distance) {
             best_distance = found;
             best = option->name;
         }

@@ -59,7 +59,8 @@ static pd_status_t require(const pd_config_t *config, pdi_option_t option, pd_er
 {
     if (pd_config_text(config, option))
         return PD_OK;
-    return pd_error_set(error, PD_INVALID, "--%s is missing", pdi_option_table.options[option].name);
+    return pd_error_set(error, PD_INVALID, "--%s is missing",
+                        pdi_option_table.options[option].name);
 }
 
 static void resolve_address(const pd_config_t *config, pdi_option_t option,
@@ -123,13 +124,12 @@ static pd_status_t check_serve(const pd_program_options_t *self, pd_error_t *err
     const pd_config_t *config = self->config;
 
     if (self->min_insync_replicas > self->replication_factor)
-        return pd_error_set(error, PD_INVALID,
-                            "min-insync-replicas = %u (%s) is more than replication-factor = %u "
-                            "(%s)",
-                            self->min_insync_replicas,
-                            pd_config_origin(config, PDI_OPTION_MIN_INSYNC_REPLICAS),
-                            self->replication_factor,
-                            pd_config_origin(config, PDI_OPTION_REPLICATION_FACTOR));
+        return pd_error_set(
+            error, PD_INVALID,
+            "min-insync-replicas = %u (%s) is more than replication-factor = %u "
+            "(%s)",
+            self->min_insync_replicas, pd_config_origin(config, PDI_OPTION_MIN_INSYNC_REPLICAS),
+            self->replication_factor, pd_config_origin(config, PDI_OPTION_REPLICATION_FACTOR));
     if (self->node_timeout_ns < 2 * self->heartbeat_interval_ns)
         return pd_error_set(error, PD_INVALID,
                             "node-timeout (%s) is less than twice heartbeat-interval (%s)",
@@ -232,12 +232,6 @@ void pd_program_options_deinit(pd_program_options_t *options)
     options->config = NULL;
 }
 
-const char *pd_program_ingest_value(const pd_program_options_t *options,
-                                    const pd_config_group_t *group, const char *key)
-{
-    return pd_config_group_value(options->config, PDI_PREFIX_INGEST, group, key);
-}
-
 /* ---- texts ---- */
 
 void pd_program_print_configuration_doc(FILE *out)
@@ -276,9 +270,10 @@ void pd_program_print_configuration_doc(FILE *out)
 
 void pd_program_print_configuration_example(FILE *out)
 {
-    fputs("# perdure.conf: options of `perdure serve --config perdure.conf`. Everything here is\n"
-          "# commented out and shows the default, if there is one. docs/configuration.md explains.\n"
-          "# Printed by `perdure --print-configuration-example`.\n",
-          out);
+    fputs(
+        "# perdure.conf: options of `perdure serve --config perdure.conf`. Everything here is\n"
+        "# commented out and shows the default, if there is one. docs/configuration.md explains.\n"
+        "# Printed by `perdure --print-configuration-example`.\n",
+        out);
     pd_config_print_example(&pdi_option_table, PD_PROGRAM_SERVE, out);
 }

@@ -47,10 +47,10 @@ typedef struct pd_program_options {
     int64_t snapshot_interval_ns;
     size_t snapshot_size;
 
-    const char *bootstrap_servers;           /* kafka.bootstrap.servers; NULL: none */
-    const pd_config_pair_t *kafka_pairs;     /* kafka.*, without the servers' line or with it */
+    const char *bootstrap_servers;       /* kafka.bootstrap.servers; NULL: none */
+    const pd_config_pair_t *kafka_pairs; /* kafka.*, bootstrap.servers too */
     size_t kafka_pair_count;
-    const pd_config_group_t *ingest_groups;  /* ingest.NAME.*; see pd_program_ingest_value */
+    const pd_config_group_t *ingest_groups; /* ingest.NAME.*; values: pd_config_group_value */
     size_t ingest_group_count;
 
     pd_diag_level_t log_level;
@@ -59,13 +59,9 @@ typedef struct pd_program_options {
 /* Reads flags, environment and the file that either names, and resolves them. argv[0] is the last
  * word of the subcommand. False: leave the program with *exit_code; everything has been said and
  * nothing is left to release. */
-bool pd_program_options_init(pd_program_options_t *options, uint32_t program, int argc,
-                             char **argv, int *exit_code);
+bool pd_program_options_init(pd_program_options_t *options, uint32_t program, int argc, char **argv,
+                             int *exit_code);
 void pd_program_options_deinit(pd_program_options_t *options);
-
-/* A key of a mapping, its default, or NULL. */
-const char *pd_program_ingest_value(const pd_program_options_t *options,
-                                    const pd_config_group_t *group, const char *key);
 
 /* docs/configuration.md and perdure.conf.example. */
 void pd_program_print_configuration_doc(FILE *out);
