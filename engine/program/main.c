@@ -10,17 +10,29 @@ static const char usage[] =
     "perdure: durable execution, compatible with Temporal's API\n"
     "\n"
     "  perdure dev [--data DIR] [--port N] [--ip ADDRESS]   a server with an embedded log\n"
+    "  perdure serve --cluster NAME --node ID --listen HOST:PORT --data DIR\n"
+    "                --kafka.bootstrap.servers LIST         a node on Kafka\n"
     "  perdure log dump --data DIR [--workflow-id ID]       the log as JSON lines\n"
     "  perdure log verify --data DIR                        prove the log's hash chain\n"
     "  perdure version\n"
     "\n"
-    "`perdure dev --help` and so on tell more.\n";
+    "`perdure dev --help` and so on tell more. perdure --print-configuration-doc and\n"
+    "--print-configuration-example print docs/configuration.md and perdure.conf.example.\n";
+
+static const struct {
+    const char *flag;
+    void (*print)(FILE *out);
+} texts[] = {
+    {"--print-configuration-doc", pd_program_print_configuration_doc},
+    {"--print-configuration-example", pd_program_print_configuration_example},
+};
 
 static const struct {
     const char *words[2];
     int (*run)(int argc, char **argv);
 } subcommands[] = {
     {{"dev", NULL}, pd_program_dev},
+    {{"serve", NULL}, pd_program_serve},
     {{"log", "dump"}, pd_program_log_dump},
     {{"log", "verify"}, pd_program_log_verify},
 };
@@ -42,6 +54,12 @@ int main(int argc, char **argv)
     if (argc == 2 && strcmp(argv[1], "version") == 0) {
         printf("perdure %s\n", PD_VERSION);
         return 0;
+    }
+    for (size_t i = 0; argc == 2 && i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (strcmp(argv[1], texts[i].flag) == 0) {
+            texts[i].print(stdout);
+            return 0;
+        }
     }
     for (size_t i = 0; i < sizeof(subcommands) / sizeof(subcommands[0]); i++) {
         int words = subcommands[i].words[1] ? 2 : 1;

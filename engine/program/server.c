@@ -1,0 +1,351 @@
+#include "engine/program/server.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "api/grpc/server.h"
+#include "api/service/service.h"
+#include "base/assert.h"
+#include "base/diag.h"
+#include "base/loop_event.h"
+#include "base/memory.h"
+#include "base/os_clock.h"
+#include "base/random.h"
+#include "engine/frontend/frontend.h"
+#include "engine/frontend_grpc/frontend_grpc.h"
+#include "engine/node/node.h"
+
+enum { LOOP_COUNT_MAX = 16, MAILBOX_COUNT = 65536 };
+#define NS_PER_MS ((int64_t)1000000)
+#define DRAIN_NS (3000 * NS_PER_MS)
+
+typedef struct server {
+    const pd_program_options_t *options;
+    pd_loop_event_t *front; /* main's */
+    pd_loop_event_t *engine[LOOP_COUNT_MAX];
+    pd_loop_t *engine_loops[LOOP_COUNT_MAX];
+    pd_log_t *log;
+    pd_store_shared_t *store_shared;
+    pd_record_codec_t *codec;
+    pd_namespaces_t *namespaces;
+    pd_node_t *node;
+    pd_frontend_t *frontend;
+    pd_frontend_grpc_t frontend_grpc;
+    pd_grpc_server_t *grpc;
+    pd_service_t *service; /* health and reflection */
+    struct event *signals[2];
+    pd_mail_t state_mail; /* a change of the node's state, to main's loop */
+    _Atomic(int) node_state;
+    _Atomic(bool) state_mail_posted;
+    bool stopping, listening;
+    int exit_code;
+} server_t;
+
+/* ---- signals before there is a loop ---- */
+
+static const int signal_numbers[2] = {SIGTERM, SIGINT};
+static volatile sig_atomic_t signaled;
+
+static void remember_signal(int number)
+{
+    signaled = number;
+}
+
+void pd_server_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = remember_signal};
+
+    sigemptyset(&action.sa_mask);
+    for (size_t i = 0; i < PD_ARRAY_COUNT(signal_numbers); i++)
+        PD_ASSERT(sigaction(signal_numbers[i], &action, NULL) == 0);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+bool pd_server_is_signaled(void *ctx)
+{
+    (void)ctx;
+    return signaled != 0;
+}
+
+/* ---- directories ---- */
+
+pd_status_t pd_server_make_directories(const pd_program_options_t *options, pd_error_t *error)
+{
+    char path[4096];
+    int size = snprintf(path, sizeof(path), "%s/state", options->data_path);
+
+    if (size < 0 || (size_t)size >= sizeof(path))
+        return pd_error_set(error, PD_INVALID, "the data directory's name is too long");
+    for (char *at = path + 1;; at++) {
+        if (*at && *at != '/')
+            continue;
+        char kept = *at;
+
+        *at = '\0';
+        if (mkdir(path, 0700) != 0 && errno != EEXIST)
+            return pd_error_set(error, PD_IO, "cannot make directory %s: %s", path,
+                                strerror(errno));
+        *at = kept;
+        if (!kept)
+            return PD_OK;
+    }
+}
+
+/* ---- life ---- */
+
+static void on_server_stopped(void *ctx)
+{
+    server_t *self = ctx;
+
+    self->listening = false;
+    pd_node_stop(self->node);
+}
+
+static void stop(server_t *self)
+{
+    if (self->stopping)
+        return;
+    self->stopping = true;
+    if (self->listening) {
+        pd_node_release_polls(self->node);
+        pd_service_set_serving(self->service, false);
+        pd_service_end_watches(self->service);
+        pd_grpc_server_stop(self->grpc, DRAIN_NS, on_server_stopped, self);
+    } else {
+        pd_node_stop(self->node);
+    }
+}
+
+static void on_signal(evutil_socket_t number, short what, void *ctx)
+{
+    PD_DIAG(PD_DIAG_INFO, "shutting down", "signal=%d", (int)number);
+    stop(ctx);
+}
+
+/* ---- calls: health and reflection, else the frontend's ---- */
+
+static bool on_open(void *ctx, pd_grpc_call_t *call)
+{
+    return pd_service_on_open(((server_t *)ctx)->service, call);
+}
+
+static void on_call(void *ctx, pd_grpc_call_t *call)
+{
+    server_t *self = ctx;
+
+    if (!pd_service_on_call(self->service, call))
+        pd_frontend_grpc_handler.on_call(&self->frontend_grpc, call);
+}
+
+static void on_cancel(void *ctx, pd_grpc_call_t *call)
+{
+    server_t *self = ctx;
+
+    if (!pd_service_on_cancel(self->service, call))
+        pd_frontend_grpc_handler.on_cancel(&self->frontend_grpc, call);
+}
+
+static void on_message(void *ctx, pd_grpc_call_t *call, pd_bytes_t message)
+{
+    pd_service_on_message(((server_t *)ctx)->service, call, message);
+}
+
+static void on_half_close(void *ctx, pd_grpc_call_t *call)
+{
+    pd_service_on_half_close(((server_t *)ctx)->service, call);
+}
+
+static const pd_grpc_server_handler_t handler = {
+    .on_open = on_open,
+    .on_call = on_call,
+    .on_cancel = on_cancel,
+    .on_message = on_message,
+    .on_half_close = on_half_close,
+};
+
+static void listen_now(server_t *self)
+{
+    pd_grpc_server_options_t options;
+    pd_error_t error;
+
+    if (self->listening || self->stopping)
+        return;
+    pd_grpc_server_options_init(&options);
+    options.ip = self->options->listen.host;
+    options.port = self->options->listen.port;
+    if (pd_grpc_server_new(self->front, &options, &handler, self, &self->grpc, &error) != PD_OK) {
+        fprintf(stderr, "perdure: %s\n", error.text);
+        self->exit_code = 1;
+        stop(self);
+        return;
+    }
+    self->listening = true;
+    printf("Perdure is ready: address %s:%u, namespace default, data %s\n",
+           self->options->listen.host, pd_grpc_server_port(self->grpc), self->options->data_path);
+    fflush(stdout);
+}
+
+static void run_state(pd_mail_t *mail)
+{
+    server_t *self = PD_CONTAINER_OF(mail, server_t, state_mail);
+
+    atomic_store(&self->state_mail_posted, false);
+    switch ((pd_node_state_t)atomic_load(&self->node_state)) {
+    case PD_NODE_STARTING:
+        break;
+    case PD_NODE_READY:
+        listen_now(self);
+        break;
+    case PD_NODE_FAILED:
+        if (!self->listening) { /* cannot even begin */
+            fprintf(stderr, "perdure: the server cannot start; see the diagnostics above\n");
+            self->exit_code = 1;
+            stop(self);
+        }
+        break;
+    case PD_NODE_STOPPED:
+        if (self->stopping)
+            pd_loop_event_break(self->front);
+        break;
+    }
+}
+
+static void on_node_changed(void *ctx, pd_node_state_t state)
+{
+    server_t *self = ctx;
+
+    atomic_store(&self->node_state, (int)state);
+    if (!atomic_exchange(&self->state_mail_posted, true))
+        pd_loop_post(pd_loop_event_loop(self->front), &self->state_mail);
+}
+
+/* ---- putting it together ---- */
+
+static void make_loops(server_t *self)
+{
+    pd_loop_event_options_t options = {.name = "front", .mailbox_count = MAILBOX_COUNT};
+
+    self->front = pd_loop_event_new(&options);
+    for (uint32_t i = 0; i < self->options->loop_count; i++) {
+        char name[24];
+
+        snprintf(name, sizeof(name), "engine-%u", i);
+        options.name = name;
+        self->engine[i] = pd_loop_event_new(&options);
+        self->engine_loops[i] = pd_loop_event_loop(self->engine[i]);
+    }
+}
+
+static void make_node(server_t *self)
+{
+    static const char *const service_names[] = {
+        "temporal.api.workflowservice.v1.WorkflowService",
+        "temporal.api.operatorservice.v1.OperatorService",
+    };
+    pd_node_options_t options = {
+        .name = self->options->node,
+        .data_path = self->options->data_path,
+        .partition_count = self->options->partition_count,
+        .loops = self->engine_loops,
+        .loop_count = self->options->loop_count,
+        .log = self->log,
+        .codec = self->codec,
+        .store_shared = self->store_shared,
+        .store_cache_size_max = self->options->store_cache_size_max,
+        .flush_size = self->options->flush_size,
+        .flush_delay_ns = self->options->flush_delay_ns,
+        .namespaces = self->namespaces,
+        .default_namespace = "default",
+        .seed = pd_os_entropy(),
+    };
+    pd_frontend_options_t frontend_options = {
+        .loop = pd_loop_event_loop(self->front),
+        .namespaces = self->namespaces,
+        .seed = pd_os_entropy(),
+        .history_shard_count = self->options->partition_count,
+    };
+
+    self->node = pd_node_new(&options);
+    frontend_options.router = pd_node_router(self->node);
+    self->frontend = pd_frontend_new(&frontend_options);
+    self->frontend_grpc.frontend = self->frontend;
+    self->frontend_grpc.loop = pd_loop_event_loop(self->front);
+    self->service = pd_service_new(service_names, PD_ARRAY_COUNT(service_names));
+}
+
+static pd_status_t make(server_t *self, pd_error_t *error)
+{
+    pd_store_shared_options_t shared_options = {
+        .block_cache_size = self->options->block_cache_size,
+        .write_buffer_size = self->options->write_buffer_size,
+        .store_count = self->options->partition_count,
+    };
+
+    PD_TRY(pd_store_shared_new(&shared_options, &self->store_shared, error));
+    self->codec = pd_record_codec_new(&perdure__v1__record__descriptor);
+    self->namespaces = pd_namespaces_new();
+    make_loops(self);
+    make_node(self);
+    return PD_OK;
+}
+
+static void run(server_t *self)
+{
+    struct event_base *base = pd_loop_event_base(self->front);
+
+    self->state_mail.run = run_state;
+    for (size_t i = 0; i < PD_ARRAY_COUNT(signal_numbers); i++) {
+        self->signals[i] = evsignal_new(base, signal_numbers[i], on_signal, self);
+        PD_ASSERT(self->signals[i] && event_add(self->signals[i], NULL) == 0);
+    }
+    for (uint32_t i = 0; i < self->options->loop_count; i++)
+        pd_loop_event_start(self->engine[i]);
+    pd_node_start(self->node, on_node_changed, self);
+    if (pd_server_is_signaled(NULL)) /* while the log was opened */
+        stop(self);
+    pd_loop_event_run(self->front);
+    for (uint32_t i = 0; i < self->options->loop_count; i++)
+        pd_loop_event_stop(self->engine[i]);
+    for (size_t i = 0; i < PD_ARRAY_COUNT(signal_numbers); i++)
+        event_free(self->signals[i]);
+}
+
+static void unmake(server_t *self)
+{
+    if (self->grpc)
+        pd_grpc_server_free(self->grpc);
+    pd_service_free(self->service);
+    pd_frontend_free(self->frontend);
+    pd_node_free(self->node);
+    for (uint32_t i = 0; i < self->options->loop_count; i++)
+        pd_loop_event_free(self->engine[i]);
+    pd_loop_event_free(self->front);
+    pd_store_shared_free(self->store_shared);
+    pd_record_codec_free(self->codec);
+    pd_namespaces_free(self->namespaces);
+}
+
+int pd_server_run(const pd_program_options_t *options, pd_log_t *log)
+{
+    server_t *self = PD_NEW(server_t);
+    pd_error_t error;
+    int exit_code;
+
+    PD_ASSERT(options->loop_count > 0 && options->loop_count <= LOOP_COUNT_MAX);
+    self->options = options;
+    self->log = log;
+    if (make(self, &error) != PD_OK) {
+        fprintf(stderr, "perdure: %s\n", error.text);
+        pd_free(self);
+        return 1;
+    }
+    run(self);
+    exit_code = self->exit_code;
+    unmake(self);
+    pd_free(self);
+    return exit_code;
+}
