@@ -11,9 +11,13 @@ static bool follows(const pd_partition_t *partition)
     return partition->state == PD_PARTITION_FOLLOWING || partition->state == PD_PARTITION_ACQUIRING;
 }
 
-static void note_owner(pd_partition_t *partition, const Perdure__V1__OwnerChanged *changed)
+void pdi_follow_note_owner(pd_partition_t *partition, int64_t offset,
+                           const Perdure__V1__OwnerChanged *changed)
 {
-    partition->owner_is_self = strcmp(pd_pb_str(changed->node), partition->node) == 0;
+    if (offset <= partition->known_epoch)
+        return;
+    partition->known_epoch = offset;
+    partition->known_is_self = strcmp(pd_pb_str(changed->node), partition->node) == 0;
 }
 
 static pd_status_t apply_stored(pd_partition_t *partition, const pd_log_record_t *stored,
@@ -40,7 +44,7 @@ static pd_status_t apply_stored(pd_partition_t *partition, const pd_log_record_t
     if (!pd_chain_counts(pd_chain_feed(&partition->chain, &link)))
         return PD_OK;
     if (link.is_owner_changed)
-        note_owner(partition, record->owner_changed);
+        pdi_follow_note_owner(partition, stored->offset, record->owner_changed);
     return pd_store_apply(partition->store, record, error);
 }
 
@@ -164,9 +168,12 @@ static void go_on_from_store(pd_partition_t *partition)
     pd_store_position(partition->store, &position);
     pd_chain_init(&partition->chain);
     partition->follow_offset = PD_LOG_FIRST;
-    partition->owner_is_self = false;
     if (position.applied_offset >= 0) {
         partition->chain.epoch = position.epoch;
+        if (position.epoch > partition->known_epoch) { /* whose, nobody remembers */
+            partition->known_epoch = position.epoch;
+            partition->known_is_self = false;
+        }
         partition->chain.offset = position.applied_offset;
         partition->chain.next_offset = position.applied_offset + 1;
         memcpy(partition->chain.hash, position.running_hash, PD_RECORD_HASH_SIZE);

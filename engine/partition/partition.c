@@ -21,6 +21,7 @@ pd_partition_t *pd_partition_new(const pd_partition_options_t *options)
     partition->failed_delay_ns = options->failed_retry_ns;
     partition->released_epoch = -1;
     partition->acquired_offset = -1;
+    partition->known_epoch = -1;
     pd_chain_init(&partition->chain);
     atomic_init(&partition->status_end_offset, -1);
     pdi_partition_publish(partition);
@@ -60,7 +61,7 @@ enum { STATE_BITS = 7, RELEASED_BIT = 1 << STATE_BITS, EPOCH_SHIFT = STATE_BITS 
 
 void pdi_partition_publish(pd_partition_t *partition)
 {
-    int64_t epoch = pdi_partition_is_writer(partition) ? partition->epoch : partition->chain.epoch;
+    int64_t epoch = pdi_partition_is_writer(partition) ? partition->epoch : partition->known_epoch;
     bool released = partition->state == PD_PARTITION_FOLLOWING && partition->released_epoch >= 0 &&
                     partition->released_epoch == epoch;
 

@@ -133,7 +133,9 @@ struct pd_partition {
     pd_timer_t read_timer; /* a read that failed, once more */
     int64_t follow_offset;
     pd_arena_t replay_arena;
-    bool owner_is_self; /* of the newest OwnerChanged that was read */
+    /* The newest OwnerChanged that was ever seen, also by an owner whom it deposed. */
+    int64_t known_epoch;
+    bool known_is_self; /* it is of this node */
 
     /* Acquiring */
     pd_log_append_t owner_append;
@@ -208,6 +210,10 @@ void pdi_role_step(pd_partition_t *partition);
 void pdi_follow_begin(pd_partition_t *partition);
 /* Reads on, waiting at the end: a follower, and an owner while it is idle. Harmless at any time. */
 void pdi_follow_read(pd_partition_t *partition);
+
+/* An OwnerChanged was read at the offset. */
+void pdi_follow_note_owner(pd_partition_t *partition, int64_t offset,
+                           const Perdure__V1__OwnerChanged *changed);
 
 /* acquire.c */
 /* FOLLOWING: appends OwnerChanged. */

@@ -49,10 +49,12 @@ static void maybe_released(pd_partition_t *partition)
 
 /* ---- FOLLOWING ---- */
 
+/* Whoever decided that it is to own must have known of the newest owner, or that one is this node
+ * itself (an OwnerChanged of which it did not hear that it landed). */
 static bool may_acquire(const pd_partition_t *partition)
 {
     return !partition->closing_writer && !partition->owner_append_in_flight &&
-           (partition->chain.epoch <= partition->deposes_epoch || partition->owner_is_self);
+           (partition->known_epoch <= partition->deposes_epoch || partition->known_is_self);
 }
 
 /* FOLLOWING -> IDLE. The store's directory stays: another time there is less to read. */

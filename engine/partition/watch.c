@@ -13,15 +13,21 @@
 #define STALLED_NS ((int64_t)2000 * 1000000)
 #define ACKNOWLEDGED_NS ((int64_t)10000 * 1000000)
 
-static bool is_owner_changed(pd_partition_t *partition, pd_bytes_t value)
+static bool is_owner_changed(pd_partition_t *partition, const pd_log_record_t *stored)
 {
+    Perdure__V1__Record *record = NULL;
     ProtobufCMessage *message;
     pd_arena_t arena;
-    bool is;
+    bool is = false;
 
     pd_arena_init(&arena);
-    is = pd_record_decode(partition->options.codec, &arena, value, &message, NULL) == PD_OK &&
-         ((Perdure__V1__Record *)message)->body_case == PERDURE__V1__RECORD__BODY_OWNER_CHANGED;
+    if (pd_record_decode(partition->options.codec, &arena, stored->value, &message, NULL) ==
+        PD_OK) {
+        record = (Perdure__V1__Record *)message;
+        is = record->body_case == PERDURE__V1__RECORD__BODY_OWNER_CHANGED;
+        if (is)
+            pdi_follow_note_owner(partition, stored->offset, record->owner_changed);
+    }
     pd_arena_deinit(&arena);
     return is;
 }
@@ -34,7 +40,7 @@ bool pdi_watch_deposed(pd_partition_t *partition, const pd_log_read_t *read, int
         int64_t offset = read->records[i].offset;
         pd_error_t error;
 
-        if (offset <= partition->epoch || !is_owner_changed(partition, read->records[i].value))
+        if (offset <= partition->epoch || !is_owner_changed(partition, &read->records[i]))
             continue;
         pd_error_set(&error, PD_FENCED, "a new owner took over at offset %lld", (long long)offset);
         pdi_partition_lose(partition, &error);
