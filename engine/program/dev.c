@@ -43,7 +43,7 @@ typedef struct dev {
     pd_loop_t *engine_loops[LOOP_COUNT_MAX];
     pd_log_t *log;
     pd_store_shared_t *store_shared;
-    pd_record_codec_t *codec;
+    pd_record_codec_t *codec, *command_codec, *rejected_codec;
     pd_namespaces_t *namespaces;
     pd_node_t *node;
     pd_frontend_t *frontend;
@@ -230,6 +230,8 @@ static void make_node(dev_server_t *dev)
         .loop_count = dev->options.loop_count,
         .log = dev->log,
         .codec = dev->codec,
+        .command_codec = dev->command_codec,
+        .rejected_codec = dev->rejected_codec,
         .store_shared = dev->store_shared,
         .store_cache_size_max = 64 * MIB,
         .flush_size = 16 * MIB,
@@ -287,6 +289,8 @@ static pd_status_t make(dev_server_t *dev, pd_error_t *error)
     PD_TRY(open_log(dev, error));
     PD_TRY(pd_store_shared_new(&shared_options, &dev->store_shared, error));
     dev->codec = pd_record_codec_new(&perdure__v1__record__descriptor);
+    dev->command_codec = pd_record_codec_new(&perdure__v1__command__descriptor);
+    dev->rejected_codec = pd_record_codec_new(&perdure__v1__rejected__descriptor);
     dev->namespaces = pd_namespaces_new();
     make_loops(dev);
     make_node(dev);
@@ -327,6 +331,8 @@ static void unmake(dev_server_t *dev)
     pd_log_close(dev->log);
     pd_store_shared_free(dev->store_shared);
     pd_record_codec_free(dev->codec);
+    pd_record_codec_free(dev->command_codec);
+    pd_record_codec_free(dev->rejected_codec);
     pd_namespaces_free(dev->namespaces);
 }
 
