@@ -13,6 +13,7 @@
 
 #include <perdure/v1/record.pb-c.h>
 
+#include "base/random.h"
 #include "engine/call.h"
 #include "engine/namespace.h"
 #include "state/execution.h"
@@ -21,6 +22,7 @@ typedef struct pd_command pd_command_t;
 typedef struct pd_decision pd_decision_t;
 typedef struct pd_partition pd_partition_t;
 typedef struct pd_poll pd_poll_t;
+typedef struct pd_inbound pd_inbound_t;
 
 typedef struct pd_command_kind {
     const char *name;
@@ -56,12 +58,22 @@ struct pd_command {
     pd_poll_t *poll; /* START_* kinds: the poller, answered instead of `call`, which is NULL */
     Perdure__V1__Received *received; /* numbered messages: which one this is; else NULL */
     const char *command_id;          /* of a producer's command, against repeats; else NULL */
+    pd_inbound_t *inbound;           /* from the topic of commands or the own outbox; else NULL */
     int64_t scheduled_event_id;      /* … which one */
     int32_t attempt;
     void *user;              /* of the kind */
     pd_decision_t *decision; /* set while in the partition */
     pd_partition_t *partition;
 };
+
+/* The frontend's checks, for requests that come as records of the topic of commands: an error, or
+ * NULL, defaults filled in. `request` lives in the arena. */
+typedef struct pd_command_checker {
+    const pd_rpc_error_t *(*check)(pd_arena_t *arena, const pd_namespace_t *ns, int64_t now_ns,
+                                   pd_random_t *random, const pd_command_kind_t *kind,
+                                   void *request);
+    const pd_rpc_error_t *(*namespace_not_found)(pd_arena_t *arena, const char *name);
+} pd_command_checker_t;
 
 /* A command that nobody's call pays for: lives in an arena of its own, which the partition frees.
  * @thread any */

@@ -110,12 +110,11 @@ size_t pd_store_outbox_size(const pd_store_t *store);
 /* Last number accepted of a source (see Received); 0: none yet. */
 int64_t pd_store_inbox_last(const pd_store_t *store, int32_t source_partition,
                             const char *source_topic);
-/* Was a command with this ID applied to the workflow, and is it not forgotten? PD_IO, PD_CORRUPT. */
+/* Was a command with this ID applied to the workflow, and is it not forgotten? PD_IO, PD_CORRUPT.
+ */
 pd_status_t pd_store_command_id_seen(pd_store_t *store, const char *namespace_id,
                                      const char *workflow_id, const char *command_id, bool *seen,
                                      pd_error_t *error) PD_MUST_USE;
-/* Command IDs seen before are forgotten; the smallest int64 when none was. */
-int64_t pd_store_command_ids_forgotten_before_ns(const pd_store_t *store);
 
 /* ---- flush ---- */
 

@@ -116,7 +116,7 @@ char *pdi_uuid(pdi_rpc_t *rpc)
 {
     char *uuid = pd_arena_alloc(rpc->arena, PD_UUID_SIZE);
 
-    pd_random_uuid(&rpc->frontend->random, rpc->now_ns, uuid);
+    pd_random_uuid(rpc->random, rpc->now_ns, uuid);
     return uuid;
 }
 
@@ -254,6 +254,7 @@ void pd_frontend_handle(pd_frontend_t *frontend, const char *path, pd_bytes_t me
     rpc->call = call;
     rpc->arena = call->arena;
     rpc->now_ns = pd_loop_now_ns(frontend->options.loop);
+    rpc->random = &frontend->random;
     error = handle(rpc, path, message);
     if (error)
         pd_call_fail(call, error);

@@ -23,6 +23,9 @@ typedef struct pd_frontend_options {
     int32_t history_shard_count; /* GetClusterInfo: the number of partitions */
 } pd_frontend_options_t;
 
+/* The checks of requests, for partitions: commands may come without a call. @thread any */
+extern const pd_command_checker_t pd_frontend_checker;
+
 pd_frontend_t *pd_frontend_new(const pd_frontend_options_t *options);
 void pd_frontend_free(pd_frontend_t *frontend);
 

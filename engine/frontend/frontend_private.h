@@ -33,6 +33,7 @@ struct pdi_rpc {
     const pd_namespace_t *ns;      /* NULL: the method names none, or PD_METHOD_OWN_NAMESPACE */
     Perdure__V1__TaskToken *token; /* of a request that has a task_token */
     int64_t now_ns;
+    pd_random_t *random;
 };
 
 /* An empty response message of the method's type. */
@@ -65,6 +66,12 @@ const pd_rpc_error_t *pdi_list_namespaces(pdi_rpc_t *rpc);
 /* rpc_start.c */
 const pd_rpc_error_t *pdi_start_workflow_execution(pdi_rpc_t *rpc);
 const pd_rpc_error_t *pdi_signal_with_start_workflow_execution(pdi_rpc_t *rpc);
+/* What these do before they hand over: check, fill in defaults. Without a call, too. */
+const pd_rpc_error_t *pdi_prepare_start(pdi_rpc_t *rpc);
+const pd_rpc_error_t *pdi_prepare_signal_with_start(pdi_rpc_t *rpc);
+const pd_rpc_error_t *pdi_prepare_signal(pdi_rpc_t *rpc);
+const pd_rpc_error_t *pdi_prepare_request_cancel(pdi_rpc_t *rpc);
+const pd_rpc_error_t *pdi_prepare_terminate(pdi_rpc_t *rpc);
 /* rpc_signal.c */
 const pd_rpc_error_t *pdi_signal_workflow_execution(pdi_rpc_t *rpc);
 const pd_rpc_error_t *pdi_request_cancel_workflow_execution(pdi_rpc_t *rpc);

@@ -1,7 +1,7 @@
 /* From outside into a running workflow: signal, cancel request, terminate. */
 #include "engine/frontend/validate.h"
 
-const pd_rpc_error_t *pdi_signal_workflow_execution(pdi_rpc_t *rpc)
+const pd_rpc_error_t *pdi_prepare_signal(pdi_rpc_t *rpc)
 {
     const PD_WS(SignalWorkflowExecutionRequest) *request = rpc->request;
 
@@ -11,21 +11,37 @@ const pd_rpc_error_t *pdi_signal_workflow_execution(pdi_rpc_t *rpc)
     PDI_CHECK(pdi_check_size(rpc, request->request_id, "RequestId length exceeds limit."));
     PDI_CHECK(pdi_check_links(rpc, request->links, request->n_links));
     PDI_CHECK(pdi_check_blob(rpc, request->input));
+    return NULL;
+}
+
+const pd_rpc_error_t *pdi_signal_workflow_execution(pdi_rpc_t *rpc)
+{
+    const PD_WS(SignalWorkflowExecutionRequest) *request = rpc->request;
+
+    PDI_CHECK(pdi_prepare_signal(rpc));
     return pdi_submit(rpc, &pd_command_signal, request->workflow_execution->workflow_id,
                       request->workflow_execution->run_id, request);
+}
+
+const pd_rpc_error_t *pdi_prepare_request_cancel(pdi_rpc_t *rpc)
+{
+    const PD_WS(RequestCancelWorkflowExecutionRequest) *request = rpc->request;
+
+    PDI_CHECK(pdi_check_execution(rpc, request->workflow_execution));
+    PDI_CHECK(pdi_check_links(rpc, request->links, request->n_links));
+    return NULL;
 }
 
 const pd_rpc_error_t *pdi_request_cancel_workflow_execution(pdi_rpc_t *rpc)
 {
     const PD_WS(RequestCancelWorkflowExecutionRequest) *request = rpc->request;
 
-    PDI_CHECK(pdi_check_execution(rpc, request->workflow_execution));
-    PDI_CHECK(pdi_check_links(rpc, request->links, request->n_links));
+    PDI_CHECK(pdi_prepare_request_cancel(rpc));
     return pdi_submit(rpc, &pd_command_request_cancel, request->workflow_execution->workflow_id,
                       request->workflow_execution->run_id, request);
 }
 
-const pd_rpc_error_t *pdi_terminate_workflow_execution(pdi_rpc_t *rpc)
+const pd_rpc_error_t *pdi_prepare_terminate(pdi_rpc_t *rpc)
 {
     PD_WS(TerminateWorkflowExecutionRequest) *request = rpc->request;
 
@@ -35,6 +51,14 @@ const pd_rpc_error_t *pdi_terminate_workflow_execution(pdi_rpc_t *rpc)
         request->reason = (char *)"terminated by user via frontend";
     if (!request->identity[0])
         request->identity = (char *)"frontend-service";
+    return NULL;
+}
+
+const pd_rpc_error_t *pdi_terminate_workflow_execution(pdi_rpc_t *rpc)
+{
+    const PD_WS(TerminateWorkflowExecutionRequest) *request = rpc->request;
+
+    PDI_CHECK(pdi_prepare_terminate(rpc));
     return pdi_submit(rpc, &pd_command_terminate, request->workflow_execution->workflow_id,
                       request->workflow_execution->run_id, request);
 }

@@ -138,7 +138,7 @@ static void default_policies(Temporal__Api__Enums__V1__WorkflowIdReusePolicy *re
         *conflict = conflict_default;
 }
 
-const pd_rpc_error_t *pdi_start_workflow_execution(pdi_rpc_t *rpc)
+const pd_rpc_error_t *pdi_prepare_start(pdi_rpc_t *rpc)
 {
     PD_WS(StartWorkflowExecutionRequest) *request = rpc->request;
 
@@ -147,6 +147,14 @@ const pd_rpc_error_t *pdi_start_workflow_execution(pdi_rpc_t *rpc)
                      CONFLICT(FAIL));
     pd_search_attributes_drop_nil(&request->search_attributes);
     pd_memo_drop_nil(&request->memo);
+    return NULL;
+}
+
+const pd_rpc_error_t *pdi_start_workflow_execution(pdi_rpc_t *rpc)
+{
+    const PD_WS(StartWorkflowExecutionRequest) *request = rpc->request;
+
+    PDI_CHECK(pdi_prepare_start(rpc));
     return pdi_submit(rpc, &pd_command_start_workflow, request->workflow_id, "", request);
 }
 
@@ -194,7 +202,7 @@ check_signal_with_start(pdi_rpc_t *rpc, PD_WS(SignalWithStartWorkflowExecutionRe
     return check_memo(rpc, request->memo);
 }
 
-const pd_rpc_error_t *pdi_signal_with_start_workflow_execution(pdi_rpc_t *rpc)
+const pd_rpc_error_t *pdi_prepare_signal_with_start(pdi_rpc_t *rpc)
 {
     PD_WS(SignalWithStartWorkflowExecutionRequest) *request = rpc->request;
 
@@ -203,5 +211,13 @@ const pd_rpc_error_t *pdi_signal_with_start_workflow_execution(pdi_rpc_t *rpc)
                      CONFLICT(USE_EXISTING));
     pd_search_attributes_drop_nil(&request->search_attributes);
     pd_memo_drop_nil(&request->memo);
+    return NULL;
+}
+
+const pd_rpc_error_t *pdi_signal_with_start_workflow_execution(pdi_rpc_t *rpc)
+{
+    const PD_WS(SignalWithStartWorkflowExecutionRequest) *request = rpc->request;
+
+    PDI_CHECK(pdi_prepare_signal_with_start(rpc));
     return pdi_submit(rpc, &pd_command_signal_with_start, request->workflow_id, "", request);
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "api/pb/time.h"
+#include "engine/frontend/frontend.h"
 #include "engine/node/node_private.h"
 
 #define NS_PER_S ((int64_t)1000000000)
@@ -186,7 +187,12 @@ static void make_partition(pd_node_t *node, uint32_t index)
         .node = node->options.name,
         .loop = node->options.loops[index % node->options.loop_count],
         .log = node->options.log,
+        .partition_count = node->options.partition_count,
         .codec = node->options.codec,
+        .command_codec = node->options.command_codec,
+        .rejected_codec = node->options.rejected_codec,
+        .senders = node->matchings[index % node->options.loop_count].senders,
+        .checker = &pd_frontend_checker,
         .store_path = path,
         .store_shared = node->options.store_shared,
         .store_cache_size_max = node->options.store_cache_size_max,
@@ -219,6 +225,7 @@ pd_node_t *pd_node_new(const pd_node_options_t *options)
 
         node->matchings[i].node = node;
         node->matchings[i].loop = options->loops[i];
+        node->matchings[i].senders = pd_senders_new(options->log, options->loops[i]);
         node->matchings[i].matching = pd_matching_new(&matching_options);
     }
     for (uint32_t i = 0; i < options->partition_count; i++)
@@ -232,8 +239,10 @@ void pd_node_free(pd_node_t *node)
         return;
     for (uint32_t i = 0; i < node->options.partition_count; i++)
         pd_partition_free(node->partitions[i].partition);
-    for (uint32_t i = 0; i < node->options.loop_count; i++)
+    for (uint32_t i = 0; i < node->options.loop_count; i++) {
         pd_matching_free(node->matchings[i].matching);
+        pd_senders_free(node->matchings[i].senders);
+    }
     pthread_mutex_destroy(&node->mutex);
     pd_free(node->partitions);
     pd_free(node->matchings);

@@ -12,6 +12,7 @@
 
 #include "engine/frontend/router.h"
 #include "engine/partition/partition.h"
+#include "engine/partitioner.h"
 
 typedef struct pd_node pd_node_t;
 
@@ -23,6 +24,7 @@ typedef struct pd_node_options {
     uint32_t loop_count;
     pd_log_t *log;
     const pd_record_codec_t *codec;
+    const pd_record_codec_t *command_codec, *rejected_codec;
     pd_store_shared_t *store_shared;
     size_t store_cache_size_max; /* bytes, of each partition */
     size_t flush_size;           /* bytes of dirty rows, of each partition */
@@ -55,7 +57,5 @@ void pd_node_crash(pd_node_t *node);
 pd_router_t pd_node_router(pd_node_t *node);
 /* For tests, dumps and the simulator. */
 pd_partition_t *pd_node_partition(pd_node_t *node, uint32_t index);
-/* The partition of a workflow ID. @thread any */
-uint32_t pd_partition_of(const char *workflow_id, uint32_t partition_count);
 
 #endif

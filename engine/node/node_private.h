@@ -19,6 +19,7 @@ typedef struct pdi_node_matching {
     struct pd_node *node;
     pd_matching_t *matching;
     pd_loop_t *loop;
+    pd_senders_t *senders; /* of the partitions on the loop */
     pd_mail_t start_mail, stop_mail;
 } pdi_node_matching_t;
 

@@ -95,6 +95,7 @@ static void become_owner(pd_partition_t *partition)
             (unsigned long long)partition->chain.count);
     pdi_partition_set_state(partition, PD_PARTITION_OWNER);
     pdi_watch_appended(partition);
+    pdi_transport_start(partition);
     pdi_role_step(partition); /* it may be wanted elsewhere by now */
 }
 

@@ -3,9 +3,9 @@
 
 #include "engine/partition/partition_private.h"
 
-static void command_done(pd_command_t *command)
+void pdi_command_drop(pd_command_t *command)
 {
-    if (!command->call) {
+    if (command && !command->call) {
         pd_arena_t arena = *command->arena; /* command and arena lie in it themselves */
 
         pd_arena_deinit(&arena);
@@ -15,14 +15,17 @@ static void command_done(pd_command_t *command)
 void pdi_command_refuse(pd_partition_t *partition, pd_command_t *command,
                         const pd_rpc_error_t *error)
 {
-    if (command->kind->refused)
+    if (command->inbound) {
+        pdi_transport_refused(partition, command, error);
+        pdi_command_drop(command);
+    } else if (command->kind->refused)
         command->kind->refused(partition, command, error);
     else if (command->poll)
         pd_partition_return_poll(partition, command, error);
     else if (command->call)
         pd_call_fail(command->call, error);
     else
-        command_done(command);
+        pdi_command_drop(command);
 }
 
 pd_command_t *pd_command_new(const pd_command_kind_t *kind)
@@ -45,7 +48,7 @@ void pd_partition_return_poll(pd_partition_t *partition, pd_command_t *command,
 
     if (poll)
         partition->options.sink.poll_returned(partition->options.sink.ctx, poll);
-    command_done(command);
+    pdi_command_drop(command);
 }
 
 void pd_partition_answer(pd_partition_t *partition, pd_command_t *command)
@@ -65,11 +68,13 @@ void pd_partition_answer(pd_partition_t *partition, pd_command_t *command)
     else if (call)
         pd_call_respond_data(call, pd_alloc(0), 0); /* every empty message */
     if (own_arena)
-        command_done(command);
+        pdi_command_drop(command);
 }
 
 void pdi_command_finish(pd_partition_t *partition, pd_command_t *command)
 {
+    if (command->inbound)
+        pdi_transport_done(partition, command);
     if (command->kind->acknowledged)
         command->kind->acknowledged(partition, command);
     else
@@ -114,6 +119,8 @@ void pdi_pipeline_answer_later(pd_partition_t *partition, pd_command_t *command,
 
     answer->command = command;
     answer->error = error;
+    if (error && command->inbound)
+        pdi_transport_refusing(partition, command);
     if (!partition->options.log->info.exclusive) {
         STAILQ_INSERT_TAIL(&partition->barrier_answers, answer, link);
         if (!partition->turn_posted) {

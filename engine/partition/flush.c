@@ -2,12 +2,13 @@
  * not before that transition is acknowledged. */
 #include "engine/partition/partition_private.h"
 
-static void position_of(pd_partition_t *partition, pd_store_position_t *position)
+static void position_of(pd_partition_t *partition, int64_t commands_through,
+                        pd_store_position_t *position)
 {
     position->applied_offset = partition->chain.offset;
     position->epoch = partition->chain.epoch;
     memcpy(position->running_hash, partition->chain.hash, PD_RECORD_HASH_SIZE);
-    position->commands_through = -1;
+    position->commands_through = commands_through;
 }
 
 static void on_flush_timer(pd_timer_t *timer)
@@ -51,7 +52,7 @@ pd_status_t pdi_flush_acknowledged(pd_partition_t *partition, pdi_pending_t *pen
 
     if (!pending->flush_boundary)
         return PD_OK;
-    position_of(partition, &position);
+    position_of(partition, pending->commands_through, &position);
     PD_TRY(pd_store_flush_commit(partition->store, &position, error));
     pd_store_evict(partition->store);
     return PD_OK;
@@ -62,7 +63,7 @@ pd_status_t pdi_flush_everything(pd_partition_t *partition, pd_error_t *error)
 {
     pd_store_position_t position;
 
-    position_of(partition, &position);
+    position_of(partition, pd_store_commands_through(partition->store), &position);
     pd_store_flush_begin(partition->store);
     return pd_store_flush_commit(partition->store, &position, error);
 }

@@ -6,6 +6,8 @@
 
 #define RETRY_DELAY_MAX_NS ((int64_t)1000 * 1000000)
 #define FAILED_DELAY_FACTOR_MAX 32 /* times failed_retry_ns */
+#define PROGRESS_DELAY_NS ((int64_t)5 * 1000000000)
+#define COMMAND_ID_KEEP_NS ((int64_t)24 * 3600 * 1000000000)
 
 pd_partition_t *pd_partition_new(const pd_partition_options_t *options)
 {
@@ -32,6 +34,11 @@ pd_partition_t *pd_partition_new(const pd_partition_options_t *options)
     TAILQ_INIT(&partition->free_pendings);
     STAILQ_INIT(&partition->barrier_answers);
     LIST_INIT(&partition->runs);
+    if (!partition->options.progress_delay_ns)
+        partition->options.progress_delay_ns = PROGRESS_DELAY_NS;
+    if (!partition->options.command_id_keep_ns)
+        partition->options.command_id_keep_ns = COMMAND_ID_KEEP_NS;
+    partition->transport = pdi_transport_new(partition);
     return partition;
 }
 
@@ -46,8 +53,10 @@ void pd_partition_free(pd_partition_t *partition)
         TAILQ_REMOVE(&partition->free_pendings, pending, link);
         pd_buf_deinit(&pending->record);
         pd_free(pending->offers);
+        pd_free(pending->marks);
         pd_free(pending);
     }
+    pdi_transport_free(partition->transport);
     pd_arena_deinit(&partition->replay_arena);
     pd_buf_deinit(&partition->owner_record);
     pd_free(partition->node);
@@ -101,6 +110,7 @@ void pdi_partition_set_state(pd_partition_t *partition, pd_partition_state_t sta
 
 void pdi_partition_left_ownership(pd_partition_t *partition)
 {
+    pdi_transport_stop(partition);
     pd_loop_timer_stop(partition->options.loop, &partition->watch_timer);
     partition->watch_armed = false;
     partition->gap_wanted = false;
@@ -117,6 +127,7 @@ void pdi_partition_drop_memory(pd_partition_t *partition, const char *why)
     partition->flush_timer_armed = false;
     pd_loop_timer_stop(loop, &partition->read_timer);
     pd_loop_timer_stop(loop, &partition->namespaces_timer);
+    pdi_transport_stop(partition); /* before what it submitted fails */
     pdi_run_fail_all(partition, why);
     pdi_pipeline_fail_all(partition, why);
     pdi_partition_left_ownership(partition);
@@ -267,7 +278,8 @@ void pdi_partition_maybe_stopped(pd_partition_t *partition)
     if (partition->writer || partition->reader)
         stop_now(partition);
     if (partition->closing_writer || partition->closing_reader || partition->abandoned_count ||
-        partition->owner_append_in_flight || partition->turn_posted)
+        partition->owner_append_in_flight || partition->turn_posted ||
+        !pdi_transport_stopped(partition))
         return;
     pd_loop_timer_stop(partition->options.loop, &partition->retry_timer);
     pdi_partition_set_state(partition, PD_PARTITION_STOPPED);

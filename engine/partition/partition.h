@@ -27,6 +27,7 @@
 
 #include "engine/decide/decision.h"
 #include "engine/matching/matching.h"
+#include "engine/transport/sender.h"
 #include "log/log.h"
 #include "log/record/record.h"
 
@@ -44,17 +45,23 @@ typedef struct pd_partition_options {
     const char *node; /* name of this node, for OwnerChanged and diagnostics */
     pd_loop_t *loop;
     pd_log_t *log;
+    uint32_t partition_count;
     const pd_record_codec_t *codec; /* of perdure.v1.Record */
+    const pd_record_codec_t *command_codec, *rejected_codec;
+    pd_senders_t *senders; /* of the loop */
+    const pd_command_checker_t *checker;
     const char *store_path;
     pd_store_shared_t *store_shared;
     size_t store_cache_size_max;
     pd_namespaces_t *namespaces;
     pd_offer_sink_t sink;
     uint64_t random_seed;
-    size_t flush_size;       /* dirty bytes that start a flush */
-    int64_t flush_delay_ns;  /* at most so long after the first dirty row */
-    int64_t failed_retry_ns; /* FAILED: try again after this, then after twice as long, and so on;
-                                0: never */
+    size_t flush_size;         /* dirty bytes that start a flush */
+    int64_t flush_delay_ns;    /* at most so long after the first dirty row */
+    int64_t failed_retry_ns;   /* FAILED: try again after this, then after twice as long, and so on;
+                                  0: never */
+    int64_t progress_delay_ns; /* sent marks and the like are recorded so long after; 0: 5 s */
+    int64_t command_id_keep_ns; /* a producer's command ID is known for so long; 0: 24 h */
 } pd_partition_options_t;
 
 typedef enum pd_partition_state {

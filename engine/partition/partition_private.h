@@ -39,6 +39,14 @@ typedef struct pdi_answer {
 } pdi_answer_t;
 typedef STAILQ_HEAD(pdi_answers, pdi_answer) pdi_answers_t;
 
+/* Messages that a record holds: to that partition, up to that number. */
+typedef struct pdi_mark {
+    uint32_t target;
+    int64_t through_number;
+} pdi_mark_t;
+
+typedef struct pdi_transport pdi_transport_t;
+
 /* One record in flight, from append to acknowledgement. */
 typedef struct pdi_pending {
     TAILQ_ENTRY(pdi_pending) link;
@@ -54,6 +62,10 @@ typedef struct pdi_pending {
     pdi_offer_t *offers;
     size_t offer_count;
     size_t offer_capacity;
+    pdi_mark_t *marks;
+    size_t mark_count;
+    size_t mark_capacity;
+    int64_t commands_through;                 /* of the state, with this record applied */
     Perdure__V1__NamespaceRow *namespace_row; /* to publish */
     pd_call_t *namespace_call;
 } pdi_pending_t;
@@ -169,6 +181,8 @@ struct pd_partition {
     _Atomic(int64_t) status_word; /* epoch * 16 + state, and whether released */
     _Atomic(int64_t) status_applied_offset, status_end_offset;
 
+    pdi_transport_t *transport;
+
     /* What lives in memory only */
     pdi_deadline_t *deadlines;
     LIST_HEAD(, pdi_run) runs;
@@ -243,6 +257,8 @@ void pdi_pipeline_end_wait(pd_partition_t *partition, pd_command_t *command, con
 void pdi_pipeline_fail_all(pd_partition_t *partition, const char *why);
 
 /* answer.c */
+/* Of a command without a call; NULL is allowed. */
+void pdi_command_drop(pd_command_t *command);
 void pdi_command_refuse(pd_partition_t *partition, pd_command_t *command,
                         const pd_rpc_error_t *error);
 /* Its record counts: answered as its kind says. */
@@ -292,6 +308,29 @@ pd_status_t pdi_hand_out_history(pd_partition_t *partition, pd_arena_t *arena, p
                                  int64_t first_event_id, int64_t through_event_id,
                                  pd_buf_t *history, pd_bytes_t *next_page_token, pd_error_t *error);
 pd_bytes_t pdi_splice(pd_arena_t *arena, pd_bytes_t message, uint32_t field, pd_bytes_t bytes);
+
+/* transport.c, outbox.c, inbox.c: messages from and to other partitions, producers' commands */
+pdi_transport_t *pdi_transport_new(pd_partition_t *partition);
+void pdi_transport_free(pdi_transport_t *transport);
+/* The partition has become ours. */
+void pdi_transport_start(pd_partition_t *partition);
+/* It is ours no more. Harmless when it was not. */
+void pdi_transport_stop(pd_partition_t *partition);
+/* Nothing of it is left on the loop. */
+bool pdi_transport_stopped(pd_partition_t *partition);
+/* What a transition made now carries. `command` may be NULL. */
+int64_t pdi_transport_commands_through(const pd_partition_t *partition,
+                                       const pd_command_t *command);
+void pdi_transport_settled(pd_partition_t *partition, pdi_pending_t *pending);
+/* A command with `inbound` is refused by its decision, which is to be told when all that it was
+ * decided on counts; now this is told; it is done, with success. */
+void pdi_transport_refusing(pd_partition_t *partition, pd_command_t *command);
+void pdi_transport_refused(pd_partition_t *partition, pd_command_t *command,
+                           const pd_rpc_error_t *error);
+void pdi_transport_done(pd_partition_t *partition, pd_command_t *command);
+/* Targets and numbers of the transition's messages. */
+void pdi_outbox_number(pd_partition_t *partition, Perdure__V1__Transition *transition);
+void pdi_outbox_appended(pdi_pending_t *pending, const Perdure__V1__Transition *transition);
 
 /* query.c */
 void pdi_query_start(pd_partition_t *partition, pd_command_t *command);

@@ -9,7 +9,11 @@
 /* What came in once can be written again, inside of what the engine wraps it into. */
 _Static_assert(PD_RECORD_DEPTH_MAX >= PD_PB_DEPTH_MAX + 32, "records are too shallow for requests");
 
-enum { FREE_PENDING_COUNT_MAX = 1024, PENDING_COUNT_MAX = 20000 };
+enum {
+    FREE_PENDING_COUNT_MAX = 1024,
+    PENDING_COUNT_MAX = 20000,
+    OUTBOX_SIZE_MAX = 64 << 20, /* bytes of messages that wait: then clients are refused */
+};
 
 /* ---- pendings ---- */
 
@@ -30,7 +34,7 @@ static pdi_pending_t *pending_new(pd_partition_t *partition)
     STAILQ_INIT(&pending->answers);
     pending->acknowledged = pending->abandoned = pending->flush_boundary = false;
     pending->command = NULL;
-    pending->offer_count = 0;
+    pending->offer_count = pending->mark_count = 0;
     pending->namespace_row = NULL;
     pending->namespace_call = NULL;
     return pending;
@@ -51,6 +55,7 @@ static void pending_free(pdi_pending_t *pending)
     }
     pd_buf_deinit(&pending->record);
     pd_free(pending->offers);
+    pd_free(pending->marks);
     pd_free(pending);
 }
 
@@ -163,6 +168,9 @@ void pdi_pipeline_append(pd_partition_t *partition, Perdure__V1__Record *record,
                 command ? command->kind->name : "-", error.text);
         PD_UNREACHABLE();
     }
+    pending->commands_through = pd_store_commands_through(partition->store);
+    if (record->body_case == PERDURE__V1__RECORD__BODY_TRANSITION)
+        pdi_outbox_appended(pending, record->transition);
     apply_effects(partition, pending);
     if (command) {
         if (command->decision->hand_out_workflow_task)
@@ -251,6 +259,8 @@ static void decide(pd_partition_t *partition, pd_command_t *command)
 
         record.body_case = PERDURE__V1__RECORD__BODY_TRANSITION;
         record.transition = transition;
+        transition->commands_through = pdi_transport_commands_through(partition, command);
+        pdi_outbox_number(partition, transition);
         pdi_pipeline_append(partition, &record, command, command->arena);
     } else {
         /* A repeated request may be handed the task once more that it was handed before. */
@@ -301,7 +311,8 @@ void pd_partition_submit(pd_partition_t *partition, pd_command_t *command)
                                               partition->options.index));
         return;
     }
-    if (partition->pending_count >= PENDING_COUNT_MAX) {
+    if (partition->pending_count >= PENDING_COUNT_MAX ||
+        (command->call && pd_store_outbox_size(partition->store) > OUTBOX_SIZE_MAX)) {
         pdi_command_refuse(partition, command,
                            pd_rpc_error(command->arena, PD_RPC_RESOURCE_EXHAUSTED,
                                         "partition %u is overloaded", partition->options.index));
@@ -386,6 +397,7 @@ static bool settle(pd_partition_t *partition, pdi_pending_t *pending)
     pending->command = NULL;
     pdi_answers_run(partition, &pending->answers);
     send_offers(partition, pending);
+    pdi_transport_settled(partition, pending);
     if (!pdi_partition_is_writer(partition)) { /* lost over what an answer led to */
         pending_free(pending);
         return false;

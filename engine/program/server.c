@@ -30,7 +30,7 @@ typedef struct server {
     pd_loop_t *engine_loops[LOOP_COUNT_MAX];
     pd_log_t *log;
     pd_store_shared_t *store_shared;
-    pd_record_codec_t *codec;
+    pd_record_codec_t *codec, *command_codec, *rejected_codec;
     pd_namespaces_t *namespaces;
     pd_node_t *node;
     pd_frontend_t *frontend;
@@ -254,6 +254,8 @@ static void make_node(server_t *self)
         .loop_count = self->options->loop_count,
         .log = self->log,
         .codec = self->codec,
+        .command_codec = self->command_codec,
+        .rejected_codec = self->rejected_codec,
         .store_shared = self->store_shared,
         .store_cache_size_max = self->options->store_cache_size_max,
         .flush_size = self->options->flush_size,
@@ -287,6 +289,8 @@ static pd_status_t make(server_t *self, pd_error_t *error)
 
     PD_TRY(pd_store_shared_new(&shared_options, &self->store_shared, error));
     self->codec = pd_record_codec_new(&perdure__v1__record__descriptor);
+    self->command_codec = pd_record_codec_new(&perdure__v1__command__descriptor);
+    self->rejected_codec = pd_record_codec_new(&perdure__v1__rejected__descriptor);
     self->namespaces = pd_namespaces_new();
     make_loops(self);
     make_node(self);
@@ -326,6 +330,8 @@ static void unmake(server_t *self)
     pd_loop_event_free(self->front);
     pd_store_shared_free(self->store_shared);
     pd_record_codec_free(self->codec);
+    pd_record_codec_free(self->command_codec);
+    pd_record_codec_free(self->rejected_codec);
     pd_namespaces_free(self->namespaces);
 }
 

@@ -123,15 +123,18 @@ static void drop_items(pd_sender_t *sender, const pd_sender_user_t *of_user)
 static void free_sender(pd_sender_t *sender)
 {
     pd_senders_t *senders = sender->senders;
-    pd_sender_user_t *user, *next;
 
     PD_ASSERT(TAILQ_EMPTY(&sender->items));
     pd_loop_timer_stop(senders->loop, &sender->timer);
     TAILQ_REMOVE(&senders->list, sender, link);
     pd_free(sender);
     senders->closing_count--;
-    if (senders->closing_count)
-        return;
+}
+
+static void tell_users(pd_senders_t *senders)
+{
+    pd_sender_user_t *user, *next;
+
     for (user = TAILQ_FIRST(&senders->users); user; user = next) {
         next = TAILQ_NEXT(user, link);
         user->idle(user);
@@ -141,14 +144,18 @@ static void free_sender(pd_sender_t *sender)
 static void on_closed(pd_mail_t *mail)
 {
     pd_sender_t *sender = PD_CONTAINER_OF(mail, pd_sender_t, closed);
+    pd_senders_t *senders = sender->senders;
 
     sender->closing = false;
     drop_items(sender, NULL); /* of those who have left */
     sender->unsent = TAILQ_FIRST(&sender->items);
-    if (!sender->user_count)
-        free_sender(sender);
-    else if (sender->unsent)
+    if (sender->user_count && sender->unsent) {
         pause_sender(sender);
+    } else if (!sender->user_count) {
+        free_sender(sender);
+        if (!senders->closing_count)
+            tell_users(senders);
+    }
 }
 
 static void close_writer(pd_sender_t *sender)

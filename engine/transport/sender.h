@@ -5,7 +5,8 @@
  * record that was not acknowledged is sent again: each record arrives at least once, and in their
  * first appearance they arrive in order. Whoever needs "exactly once" numbers them.
  *
- *     IDLE --first send--> OPEN --append failed--> CLOSING --closed--> IDLE (after a pause) --> OPEN
+ *     IDLE --first send--> OPEN --append failed--> CLOSING --closed--> IDLE (after a pause) -->
+ * OPEN
  *                            `------ last user left ------^             `-- no users: gone
  *
  * The senders of one loop are shared by everybody on it: one writer for each target.

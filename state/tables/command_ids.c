@@ -55,11 +55,6 @@ void pdi_command_ids_forget(pd_store_t *store, int64_t before_ns)
         store->command_ids_before_ns = before_ns;
 }
 
-int64_t pd_store_command_ids_forgotten_before_ns(const pd_store_t *store)
-{
-    return store->command_ids_before_ns;
-}
-
 static pd_status_t row_time(pd_bytes_t key, pd_bytes_t value, int64_t *time_ns, pd_error_t *error)
 {
     Perdure__V1__CommandIdRow *row =

@@ -22,11 +22,16 @@ enum {
 
 static const char *const table_names[PDI_TABLE_COUNT] = {
     [PDI_TABLE_META] = "default", /* RocksDB insists on a family of this name */
-    [PDI_TABLE_EXECUTIONS] = "executions", [PDI_TABLE_CURRENT_RUNS] = "current_runs",
-    [PDI_TABLE_HISTORY] = "history",       [PDI_TABLE_SIGNALS] = "signals",
-    [PDI_TABLE_TIMERS] = "timers",         [PDI_TABLE_READY] = "ready",
-    [PDI_TABLE_NAMESPACES] = "namespaces", [PDI_TABLE_OUTBOX] = "outbox",
-    [PDI_TABLE_INBOX] = "inbox",           [PDI_TABLE_COMMAND_IDS] = "command_ids",
+    [PDI_TABLE_EXECUTIONS] = "executions",
+    [PDI_TABLE_CURRENT_RUNS] = "current_runs",
+    [PDI_TABLE_HISTORY] = "history",
+    [PDI_TABLE_SIGNALS] = "signals",
+    [PDI_TABLE_TIMERS] = "timers",
+    [PDI_TABLE_READY] = "ready",
+    [PDI_TABLE_NAMESPACES] = "namespaces",
+    [PDI_TABLE_OUTBOX] = "outbox",
+    [PDI_TABLE_INBOX] = "inbox",
+    [PDI_TABLE_COMMAND_IDS] = "command_ids",
     [PDI_TABLE_COMMAND_ID_TIMES] = "command_id_times",
 };
 

@@ -26,8 +26,7 @@ static pdi_inbox_source_t *get(pd_store_t *store, int32_t partition, const char 
     pdi_inbox_source_t *source = find(store, partition, topic);
 
     if (!source) {
-        store->inbox =
-            pd_realloc(store->inbox, (store->inbox_count + 1) * sizeof(store->inbox[0]));
+        store->inbox = pd_realloc(store->inbox, (store->inbox_count + 1) * sizeof(store->inbox[0]));
         source = &store->inbox[store->inbox_count++];
         *source = (pdi_inbox_source_t){.partition = partition, .topic = pd_strdup(topic)};
     }
@@ -54,8 +53,7 @@ pd_status_t pdi_inbox_advance(pd_store_t *store, const Perdure__V1__Received *re
         return pd_error_set(error, PD_CORRUPT,
                             "partition %u: message %lld of partition %d %s follows message %lld",
                             store->partition, (long long)received->number,
-                            (int)received->source_partition, topic,
-                            (long long)source->last_number);
+                            (int)received->source_partition, topic, (long long)source->last_number);
     source->last_number++;
     if (!source->dirty)
         store->dirty_size += ROW_SIZE;

@@ -223,11 +223,15 @@ int main(int argc, char **argv)
                            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     PD_ASSERT(program.current != MAP_FAILED);
     program.options.codec = pd_record_codec_new(&perdure__v1__record__descriptor);
+    program.options.command_codec = pd_record_codec_new(&perdure__v1__command__descriptor);
+    program.options.rejected_codec = pd_record_codec_new(&perdure__v1__rejected__descriptor);
     if (program.regressions)
         run_regressions(&program);
     else
         run_all(&program);
     pd_record_codec_free(program.options.codec);
+    pd_record_codec_free(program.options.command_codec);
+    pd_record_codec_free(program.options.rejected_codec);
     printf("sim: %llu seeds, %u failed\n", (unsigned long long)program.run_count,
            program.failure_count);
     return program.failure_count ? 1 : 0;

@@ -49,6 +49,8 @@ static void make_node(sim_server_t *server, pd_loop_t *const *engine_loops, uint
         .loop_count = loop_count,
         .log = server->log,
         .codec = sim->options.codec,
+        .command_codec = sim->options.command_codec,
+        .rejected_codec = sim->options.rejected_codec,
         .store_shared = sim->world->store_shared,
         .store_cache_size_max = sim_chance(sim, 50) ? 16 * 1024 : MIB,
         .flush_size = sim_chance(sim, 50) ? 32 * 1024 : MIB,

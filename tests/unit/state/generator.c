@@ -472,8 +472,7 @@ static void send_messages(pd_generator_t *gen, Perdure__V1__Transition *transiti
     int64_t last = pd_store_outbox(gen->store, target).last_number;
 
     transition->n_messages = 1 + gen_below(gen, SENT_MAX);
-    transition->messages =
-        pd_arena_alloc(&gen->arena, SENT_MAX * sizeof(transition->messages[0]));
+    transition->messages = pd_arena_alloc(&gen->arena, SENT_MAX * sizeof(transition->messages[0]));
     for (size_t i = 0; i < transition->n_messages; i++)
         transition->messages[i] = new_message(gen, target, last + 1 + (int64_t)i);
     gen->message_count += transition->n_messages;
@@ -505,8 +504,8 @@ static void add_messages(pd_generator_t *gen, Perdure__V1__Transition *transitio
     if (gen_chance(gen, 20))
         send_messages(gen, transition);
     if (gen_chance(gen, 20))
-        transition->command_id = gen_chance(gen, 90) ? gen_new_id(gen, "command-")
-                                                     : (char *)"command again";
+        transition->command_id =
+            gen_chance(gen, 90) ? gen_new_id(gen, "command-") : (char *)"command again";
 }
 
 /* Sent marks up to somewhere, command IDs forgotten up to a minute or so ago. */
@@ -523,8 +522,7 @@ static const Perdure__V1__Record *progress(pd_generator_t *gen)
     if (range.last_number && target != GENERATOR_PARTITION) {
         self->n_sent = 1;
         self->sent = pd_arena_alloc(&gen->arena, sizeof(self->sent[0]));
-        self->sent[0] =
-            PD_PB_NEW(&gen->arena, Perdure__V1__OutboxSent, perdure__v1__outbox_sent);
+        self->sent[0] = PD_PB_NEW(&gen->arena, Perdure__V1__OutboxSent, perdure__v1__outbox_sent);
         self->sent[0]->target_partition = (int32_t)target;
         self->sent[0]->through_number =
             range.done_through +

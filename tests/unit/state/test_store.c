@@ -444,9 +444,9 @@ static void test_format(void **state)
 /* The names are on disk: never changed, only added to. */
 static void test_tables(void **state)
 {
-    static const char *const names[] = {"meta",    "executions", "current_runs", "history",
-                                        "signals", "timers",     "ready",        "namespaces",
-                                        "outbox",  "inbox",      "command_ids",  "command_id_times"};
+    static const char *const names[] = {
+        "meta",  "executions", "current_runs", "history", "signals",     "timers",
+        "ready", "namespaces", "outbox",       "inbox",   "command_ids", "command_id_times"};
 
     assert_int_equal(PDI_TABLE_COUNT, 12);
     for (int i = 0; i < PDI_TABLE_COUNT; i++)

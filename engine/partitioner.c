@@ -1,9 +1,10 @@
 /* Kafka's default partitioner: murmur2 of the key, its sign bit cleared, modulo the partitions. So
  * that any Kafka producer finds a workflow's partition by its ID. */
+#include "engine/partitioner.h"
+
 #include <string.h>
 
 #include "base/assert.h"
-#include "engine/node/node.h"
 
 static uint32_t murmur2(const uint8_t *data, size_t size)
 {

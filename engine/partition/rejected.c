@@ -1,0 +1,68 @@
+/* rejected.c -- what could not be accepted goes to the topic of rejects, with the reason. */
+#include "engine/partition/transport_private.h"
+
+/* Room for what a reject holds beside the original's key and value. */
+enum { REST_SIZE = 16 * 1024 };
+
+static ProtobufCBinaryData binary(pd_bytes_t bytes)
+{
+    return (ProtobufCBinaryData){.len = bytes.size, .data = (uint8_t *)bytes.data};
+}
+
+static void fill(pdi_transport_t *transport, const pd_log_record_t *record,
+                 Perdure__V1__Rejected *rejected)
+{
+    rejected->partition = (int32_t)transport->partition->options.index;
+    rejected->offset = record->offset;
+    rejected->original_key = binary(record->key);
+    rejected->original_value = binary(record->value);
+    rejected->original_value_absent = !record->value.data;
+    rejected->time_ns = pd_partition_now_ns(transport->partition);
+    rejected->node = transport->partition->node;
+}
+
+static void send_rejected(pdi_transport_t *transport, const Perdure__V1__Rejected *rejected,
+                          pd_bytes_t key, int64_t cookie, pd_sent_fn sent, pd_status_t *status)
+{
+    pd_partition_t *partition = transport->partition;
+
+    pd_buf_clear(&transport->buf);
+    *status = pd_record_encode(partition->options.rejected_codec, &rejected->base, &transport->buf);
+    if (*status == PD_OK)
+        *status = pd_sender_send(transport->rejects, &transport->user, key,
+                                 pd_buf_bytes(&transport->buf), cookie, sent);
+}
+
+void pdi_reject(pdi_transport_t *transport, const pd_log_record_t *record, const char *topic,
+                int code, const char *reason, int64_t cookie, pd_sent_fn sent)
+{
+    pd_partition_t *partition = transport->partition;
+    Perdure__V1__Rejected rejected = PERDURE__V1__REJECTED__INIT;
+    uint32_t size_max = partition->options.log->info.record_size_max;
+    pd_bytes_t key = record->key;
+    pd_status_t status;
+
+    if (!transport->rejects)
+        transport->rejects =
+            pd_sender_open(partition->options.senders, PD_LOG_REJECTED, partition->options.index);
+    transport->rejected_count++;
+    pd_arena_reset(&transport->arena);
+    fill(transport, record, &rejected);
+    rejected.topic = (char *)topic;
+    rejected.code = code;
+    rejected.reason = (char *)reason;
+    send_rejected(transport, &rejected, key, cookie, sent, &status);
+    if (status == PD_OK)
+        return;
+    /* It was as large as a record may be: what does not fit is cut, and that is told. */
+    rejected.reason = pd_arena_printf(
+        &transport->arena, "%.400s (the original had a key of %zu and a value of %zu bytes)",
+        reason, record->key.size, record->value.size);
+    if (rejected.original_key.len > size_max / 8)
+        rejected.original_key.len = size_max / 8;
+    key.size = rejected.original_key.len;
+    if (rejected.original_value.len > size_max / 2 - REST_SIZE)
+        rejected.original_value.len = size_max / 2 - REST_SIZE;
+    send_rejected(transport, &rejected, key, cookie, sent, &status);
+    PD_ASSERT(status == PD_OK);
+}
