@@ -10,8 +10,10 @@ static const char usage[] =
     "perdure: durable execution, compatible with Temporal's API\n"
     "\n"
     "  perdure dev [--data DIR] [--port N] [--ip ADDRESS]   a server with an embedded log\n"
-    "  perdure log dump --data DIR [--workflow-id ID]       the log as JSON lines\n"
-    "  perdure log verify --data DIR                        prove the log's hash chain\n"
+    "  perdure log dump [--data DIR | --cluster NAME …]     the log as JSON lines\n"
+    "  perdure log verify                                   prove that it is whole and possible\n"
+    "  perdure log rebuild --out DIR [--compare DIR]        the state that it means\n"
+    "  perdure log at --workflow-id ID --time TIME          a workflow as it was then\n"
     "  perdure version\n"
     "\n"
     "`perdure dev --help` and so on tell more.\n";
@@ -23,6 +25,8 @@ static const struct {
     {{"dev", NULL}, pd_program_dev},
     {{"log", "dump"}, pd_program_log_dump},
     {{"log", "verify"}, pd_program_log_verify},
+    {{"log", "rebuild"}, pd_program_log_rebuild},
+    {{"log", "at"}, pd_program_log_at},
 };
 
 const char *pd_program_default_data_path(void)
