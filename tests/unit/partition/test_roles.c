@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "engine/frontend/frontend.h"
 #include "engine/partition/partition_private.h"
 #include "log/memory/memory.h"
 #include "tests/unit/log/manual_loop.h"
@@ -24,6 +25,7 @@ typedef struct one_node {
     pd_log_t *log;
     pd_store_shared_t *shared;
     pd_namespaces_t *namespaces;
+    pd_senders_t *senders;
     pd_partition_t *partition;
     uint32_t state_counts[PD_PARTITION_STOPPED + 1];
 } one_node_t;
@@ -44,7 +46,7 @@ typedef struct bed {
     uint32_t call_count;
 } bed_t;
 
-static pd_record_codec_t *codec; /* takes long to make */
+static pd_record_codec_t *codec, *command_codec, *rejected_codec; /* take long to make */
 
 static void no_offer(void *ctx, const pd_offer_t *offer)
 {
@@ -62,7 +64,11 @@ static void make_node(bed_t *bed, one_node_t *node, const char *name)
     pd_partition_options_t options = {
         .node = name,
         .loop = &bed->loop.loop,
+        .partition_count = 1,
         .codec = codec,
+        .command_codec = command_codec,
+        .rejected_codec = rejected_codec,
+        .checker = &pd_frontend_checker,
         .store_path = "/partition",
         .store_cache_size_max = 1 << 20,
         .sink = {.offer = no_offer},
@@ -76,7 +82,9 @@ static void make_node(bed_t *bed, one_node_t *node, const char *name)
     node->log = pd_log_memory_open(bed->storage);
     node->namespaces = pd_namespaces_new();
     assert_int_equal(pd_store_shared_new(&shared, &node->shared, &error), PD_OK);
+    node->senders = pd_senders_new(node->log, &bed->loop.loop);
     options.log = node->log;
+    options.senders = node->senders;
     options.namespaces = node->namespaces;
     options.store_shared = node->shared;
     options.random_seed = (uint64_t)name[0];
@@ -105,6 +113,7 @@ static void stop_node(bed_t *bed, one_node_t *node)
     for (int i = 0; pd_partition_state(node->partition) != PD_PARTITION_STOPPED; i++)
         assert_true(i < STEP_MAX && manual_loop_step(&bed->loop));
     pd_partition_free(node->partition);
+    pd_senders_free(node->senders);
     pd_log_close(node->log);
     pd_store_shared_free(node->shared);
     pd_namespaces_free(node->namespaces);
@@ -444,7 +453,11 @@ int main(void)
     int failed;
 
     codec = pd_record_codec_new(&perdure__v1__record__descriptor);
+    command_codec = pd_record_codec_new(&perdure__v1__command__descriptor);
+    rejected_codec = pd_record_codec_new(&perdure__v1__rejected__descriptor);
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     pd_record_codec_free(codec);
+    pd_record_codec_free(command_codec);
+    pd_record_codec_free(rejected_codec);
     return failed;
 }
