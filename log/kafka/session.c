@@ -4,9 +4,11 @@
  *
  * A session is retired when an outcome is unknown, because librdkafka then waits for everything in
  * flight to all brokers before it goes on under another producer id, which may take as long as a
- * stuck broker does; new writers shall not wait with it. So that a partition that fails again and
- * again does not multiply producers, there are PDI_KAFKA_SESSIONS_MAX at most; but a dead one,
- * whose producer can send nothing any more, always gets a successor. */
+ * stuck broker does; new writers shall not wait with it. And when it was refused, because
+ * librdkafka goes on refusing by itself until it happens to ask for metadata again. So that a
+ * partition that fails again and again does not multiply producers, there are
+ * PDI_KAFKA_SESSIONS_MAX at most; but a dead one, whose producer can send nothing any more, always
+ * gets a successor. */
 #include "base/diag.h"
 #include "base/memory.h"
 #include "log/kafka/kafka_private.h"
@@ -78,7 +80,7 @@ static void take_report(pdi_kafka_session_t *session, const rd_kafka_message_t *
         add(&log->latency_sum_us, (uint64_t)rd_kafka_message_latency(message));
     } else {
         append->time_ms = message->err;
-        if (append->status == PD_UNKNOWN_OUTCOME)
+        if (append->status == PD_UNKNOWN_OUTCOME || append->status == PD_IO)
             pdi_kafka_session_retire(session, false);
     }
     atomic_fetch_add(&writer->partition->settled_count, 1);
@@ -107,9 +109,7 @@ static void take_error(pdi_kafka_session_t *session, rd_kafka_event_t *event)
         pdi_kafka_session_retire(session, true);
         return;
     }
-    add(&session->log->broker_error_count, 1);
-    PD_DIAG(PD_DIAG_WARN, "kafka", "name=%s text=\"%s\"", rd_kafka_name(session->rk),
-            rd_kafka_event_error_string(event));
+    add(&session->log->broker_error_count, 1); /* its text is among librdkafka's diagnostics */
 }
 
 static void free_session(pd_mail_t *mail)
@@ -208,6 +208,7 @@ static pd_status_t make_current(pdi_kafka_t *log, pd_error_t *error)
         PD_ASSERT(session->topics[i]);
     }
     rd_kafka_queue_cb_event_enable(session->queue, on_ready, session);
+    on_ready(rk, session); /* only the first event in an empty queue calls: some may be there */
     session->next = log->sessions;
     log->sessions = session;
     log->current = session;

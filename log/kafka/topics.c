@@ -102,8 +102,8 @@ static void check_setting(setup_t *setup, pd_log_topic_t topic, const rule_t *ru
         return;
     wrong(setup, pd_arena_printf(&setup->arena, "topic %s has %s=%s, wanted %s%s, since %s",
                                  setup->log->topic_names[topic], rule->name, value,
-                                 rule->number && rule->at_least ? "at least " : "", rule->value,
-                                 rule->because));
+                                 rule->at_least && rule->value[0] != '-' ? "at least " : "",
+                                 rule->value, rule->because));
 }
 
 static void check_settings(setup_t *setup, pd_log_topic_t topic,

@@ -224,11 +224,13 @@ pd_status_t pdi_kafka_append(pd_log_writer_t *base, pd_log_append_t *append)
     }
     atomic_fetch_add(&writer->partition->sent_count, 1);
     code = produce(writer, append);
-    if (code == RD_KAFKA_RESP_ERR__FATAL)
-        pdi_kafka_session_retire(writer->session, true);
     if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
+        pd_status_t status = pdi_kafka_unsent_status(code);
+
+        if (code == RD_KAFKA_RESP_ERR__FATAL || status == PD_IO)
+            pdi_kafka_session_retire(writer->session, code == RD_KAFKA_RESP_ERR__FATAL);
         atomic_fetch_add(&writer->partition->settled_count, 1);
-        end_unsent(writer, append, pdi_kafka_unsent_status(code), code);
+        end_unsent(writer, append, status, code);
     }
     return PD_OK;
 }

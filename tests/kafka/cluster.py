@@ -123,14 +123,15 @@ class KafkaCluster:
         if wait:
             self.wait_ready()
 
-    def leader(self, topic: str, partition: int) -> int:
-        """Which broker (from 0) leads it; -1: none."""
-        for found in self._metadata(topic).get("topics", []):
+    def leader(self, topic: str, partition: int, asked: int | None = None) -> int:
+        """Which broker (from 0) leads it, as broker `asked` (default: any) knows; -1: none."""
+        bootstrap = None if asked is None else f"127.0.0.1:{self.settings.ports[asked]}"
+        for found in self._metadata(topic, bootstrap).get("topics", []):
             if found["topic"] == topic:
                 for one in found["partitions"]:
                     if one["partition"] == partition:
                         return one["leader"] - 1 if one["leader"] > 0 else -1
-        raise LookupError(f"no {topic}[{partition}]")
+        return -1
 
     def wait_ready(self, timeout_s: float = START_TIMEOUT_S) -> None:
         """Until every running broker answers and all of them know one another."""

@@ -1,0 +1,398 @@
+/* test_mock.c -- what goes wrong at a broker, injected with librdkafka's mock cluster. No Java; the
+ * real brokers' part is in test_topics.c and in faults.py. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <librdkafka/rdkafka.h>
+
+#include <librdkafka/rdkafka_mock.h>
+
+#include "base/os_clock.h"
+#include "log/kafka/kafka.h"
+#include "tests/conformance/log/harness.h"
+
+enum {
+    BROKERS = 2,
+    DELIVERY_TIMEOUT_MS = 1500,
+    READ_TIMEOUT_MS = 1500,
+    /* Kafka's numbers of requests. */
+    API_PRODUCE = 0,
+    API_FETCH = 1,
+};
+
+typedef struct fixture {
+    rd_kafka_t *rk; /* owns the cluster */
+    rd_kafka_mock_cluster_t *cluster;
+} fixture_t;
+
+static void *setup(pd_loop_t *loop, uint64_t seed)
+{
+    static const char *const topics[] = {"test.events", "test.commands", "test.rejected"};
+    fixture_t *fixture = PD_NEW(fixture_t);
+    char text[256];
+
+    fixture->rk = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), text, sizeof(text));
+    PD_ASSERT(fixture->rk);
+    fixture->cluster = rd_kafka_mock_cluster_new(fixture->rk, BROKERS);
+    PD_ASSERT(fixture->cluster);
+    for (size_t i = 0; i < PD_ARRAY_COUNT(topics); i++)
+        rd_kafka_mock_topic_create(fixture->cluster, topics[i], LOG_SUITE_PARTITIONS, 1);
+    rd_kafka_mock_topic_create(fixture->cluster, "test.members", 1, 1);
+    return fixture;
+}
+
+static pd_status_t try_open(fixture_t *fixture, const pd_log_kafka_property_t *property,
+                            bool (*stopped)(void *ctx), pd_log_t **log, pd_error_t *error)
+{
+    pd_log_kafka_options_t options = {
+        .cluster = "test",
+        .bootstrap_servers = rd_kafka_mock_cluster_bootstraps(fixture->cluster),
+        .properties = property,
+        .property_count = property ? 1 : 0,
+        .topics_unmanaged = true, /* the mock cluster knows no requests for it */
+        .record_size_max = 100000,
+        .delivery_timeout_ms = DELIVERY_TIMEOUT_MS,
+        .read_timeout_ms = READ_TIMEOUT_MS,
+        .stopped = stopped};
+
+    return pd_log_kafka_open(&options, log, error);
+}
+
+static pd_log_t *open_log(void *ctx)
+{
+    pd_error_t error = {0};
+    pd_log_t *log;
+
+    if (try_open(ctx, NULL, NULL, &log, &error) != PD_OK) {
+        fprintf(stderr, "%s\n", error.text);
+        abort();
+    }
+    return log;
+}
+
+static void teardown(void *ctx)
+{
+    fixture_t *fixture = ctx;
+
+    rd_kafka_mock_cluster_destroy(fixture->cluster);
+    rd_kafka_destroy(fixture->rk);
+    pd_free(fixture);
+}
+
+static const log_fixture_ops_t ops = {
+    .name = "kafka mock", .setup = setup, .open = open_log, .teardown = teardown};
+
+static rd_kafka_mock_cluster_t *cluster_of(harness_t *harness)
+{
+    return ((fixture_t *)harness->fixture)->cluster;
+}
+
+static uint64_t producer_count(harness_t *harness)
+{
+    pd_log_kafka_stats_t stats;
+
+    pd_log_kafka_stats(harness->log, &stats);
+    return stats.producer_count;
+}
+
+static void open_producer(harness_t *harness, producer_t *producer)
+{
+    producer_open(producer, harness, harness->loop, PD_LOG_EVENTS, 0);
+}
+
+static void end_producer(producer_t *producer)
+{
+    producer_close(producer);
+    producer_free(producer);
+}
+
+/* The mock cluster tells a time of its own in its acknowledgements. */
+static void forgive_times(producer_t *producer, const pd_log_record_t *records, uint64_t count)
+{
+    for (uint64_t i = 0; i < count; i++)
+        producer->sent[i]->append.time_ms = records[i].time_ms;
+}
+
+/* A new writer can append, and reads see what it appended. */
+static void assert_works(harness_t *harness)
+{
+    producer_t producer;
+    records_t records;
+
+    open_producer(harness, &producer);
+    producer_send_numbered(&producer, 1000, 10);
+    producer_send_numbered(&producer, 1001, 10);
+    producer_wait(&producer);
+    assert_int_equal(producer.ok_count, 2);
+    records_read(&records, harness, PD_LOG_EVENTS, 0, producer.sent[0]->append.offset, 0);
+    forgive_times(&producer, records.items, records.count);
+    assert_all(&records, &producer);
+    records_free(&records);
+    end_producer(&producer);
+}
+
+/* The next produce request is answered with this code. One append is broken by it, with `status`,
+ * and the writer says why. */
+static void assert_breaks(harness_t *harness, rd_kafka_resp_err_t code, pd_status_t status)
+{
+    producer_t producer;
+    pd_error_t error;
+
+    open_producer(harness, &producer);
+    producer_send_numbered(&producer, 0, 10);
+    producer_wait(&producer);
+    assert_int_equal(producer.ok_count, 1);
+    rd_kafka_mock_push_request_errors(cluster_of(harness), API_PRODUCE, 1, code);
+    producer_send_numbered(&producer, 1, 10);
+    producer_wait(&producer);
+    assert_int_equal(producer.sent[1]->append.status, status);
+    pd_log_writer_error(producer.writer, &error);
+    assert_int_equal(error.status, status);
+    assert_non_null(strstr(error.text, "test.events[0]"));
+    producer_send_numbered(&producer, 2, 10); /* it stays broken */
+    producer_wait(&producer);
+    assert_int_equal(producer.sent[2]->append.status, PD_CANCELED);
+    end_producer(&producer);
+}
+
+static void records_are_written_and_read(void **state)
+{
+    assert_works(*state);
+}
+
+static void a_new_leader_is_found_without_a_failure(void **state)
+{
+    harness_t *harness = *state;
+    producer_t producer;
+
+    open_producer(harness, &producer);
+    for (uint64_t i = 0; i < 20; i++) {
+        if (i % 5 == 0)
+            rd_kafka_mock_push_request_errors(cluster_of(harness), API_PRODUCE, 2,
+                                              RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+                                              RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS);
+        producer_send_numbered(&producer, i, 10);
+        producer_wait(&producer);
+    }
+    assert_int_equal(producer.ok_count, 20);
+    assert_int_equal(producer_count(harness), 1);
+    end_producer(&producer);
+}
+
+static void refusals_are_io(void **state)
+{
+    harness_t *harness = *state;
+
+    assert_breaks(harness, RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, PD_IO);
+    assert_breaks(harness, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, PD_IO);
+    assert_breaks(harness, RD_KAFKA_RESP_ERR_INVALID_RECORD, PD_IO);
+    assert_works(harness);
+}
+
+/* librdkafka tells no offset then. */
+static void an_acknowledgement_without_offset_is_unknown(void **state)
+{
+    harness_t *harness = *state;
+
+    assert_breaks(harness, RD_KAFKA_RESP_ERR_DUPLICATE_SEQUENCE_NUMBER, PD_UNKNOWN_OUTCOME);
+    assert_works(harness);
+    assert_int_equal(producer_count(harness), 2);
+}
+
+/* What is in flight when the producer breaks for good does not land twice, and the next writer has
+ * another producer. */
+static void a_fatal_error_replaces_the_producer(void **state)
+{
+    harness_t *harness = *state;
+    producer_t producer;
+
+    open_producer(harness, &producer);
+    producer_send_numbered(&producer, 0, 10);
+    producer_wait(&producer);
+    rd_kafka_mock_push_request_errors(cluster_of(harness), API_PRODUCE, 1,
+                                      RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER);
+    for (uint64_t i = 1; i < 10; i++)
+        producer_send_numbered(&producer, i, 10);
+    producer_wait(&producer);
+    assert_int_not_equal(producer.broken, PD_OK);
+    assert_works(harness);
+    assert_int_equal(producer_count(harness), 2);
+    end_producer(&producer);
+    assert_works(harness);
+}
+
+static void set_rtt(harness_t *harness, int rtt_ms)
+{
+    for (int i = 1; i <= BROKERS; i++)
+        rd_kafka_mock_broker_set_rtt(cluster_of(harness), i, rtt_ms);
+}
+
+static void a_silent_broker_leaves_outcomes_unknown(void **state)
+{
+    harness_t *harness = *state;
+    producer_t producer;
+    pd_error_t error;
+
+    open_producer(harness, &producer);
+    producer_send_numbered(&producer, 0, 10);
+    producer_wait(&producer);
+    set_rtt(harness, DELIVERY_TIMEOUT_MS * 10);
+    for (uint64_t i = 1; i < 50; i++)
+        producer_send_numbered(&producer, i, 10);
+    producer_wait(&producer);
+    assert_int_equal(producer.ok_count, 1);
+    assert_int_equal(producer.broken, PD_UNKNOWN_OUTCOME);
+    pd_log_writer_error(producer.writer, &error);
+    assert_int_equal(error.status, PD_UNKNOWN_OUTCOME);
+    set_rtt(harness, 0);
+    assert_works(harness); /* while the broken one is still open */
+    assert_int_equal(producer_count(harness), 2);
+    end_producer(&producer);
+}
+
+static void set_down(harness_t *harness, bool down)
+{
+    for (int i = 1; i <= BROKERS; i++) {
+        if (down)
+            rd_kafka_mock_broker_set_down(cluster_of(harness), i);
+        else
+            rd_kafka_mock_broker_set_up(cluster_of(harness), i);
+    }
+}
+
+static void what_was_never_sent_is_unavailable(void **state)
+{
+    harness_t *harness = *state;
+    producer_t producer;
+
+    assert_works(harness);
+    set_down(harness, true);
+    for (int round = 0; round < 2; round++) {
+        open_producer(harness, &producer);
+        producer_send_numbered(&producer, 1, 10);
+        producer_wait(&producer);
+        if (round > 0) /* the first may meet a connection that still seems to be there */
+            assert_int_equal(producer.broken, PD_UNAVAILABLE);
+        end_producer(&producer);
+    }
+    set_down(harness, false);
+    assert_works(harness);
+}
+
+/* With nobody else on the producer there is no reason to wait for the brokers. */
+static void closing_gives_up_what_is_in_flight(void **state)
+{
+    harness_t *harness = *state;
+    producer_t producers[2];
+
+    for (int i = 0; i < 2; i++)
+        open_producer(harness, &producers[i]);
+    set_rtt(harness, DELIVERY_TIMEOUT_MS * 10);
+    for (uint64_t i = 0; i < 100; i++)
+        producer_send_numbered(&producers[i % 2], i, 10);
+    for (int i = 0; i < 2; i++)
+        producer_begin_close(&producers[i], NULL);
+    for (int i = 0; i < 2; i++) {
+        producer_wait(&producers[i]);
+        assert_int_equal(producers[i].ok_count, 0);
+        assert_int_equal(producers[i].done_count, 50);
+        producer_free(&producers[i]);
+    }
+    set_rtt(harness, 0);
+    assert_works(harness);
+}
+
+static void reads_fail_and_are_repeated(void **state)
+{
+    harness_t *harness = *state;
+    producer_t producer;
+    consumer_t consumer;
+    const pd_log_read_t *read;
+
+    open_producer(harness, &producer);
+    producer_send_numbered(&producer, 0, 10);
+    producer_wait(&producer);
+    consumer_open(&consumer, harness, PD_LOG_EVENTS, 0);
+    rd_kafka_mock_push_request_errors(cluster_of(harness), API_FETCH, 2,
+                                      RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION,
+                                      RD_KAFKA_RESP_ERR_KAFKA_STORAGE_ERROR);
+    read = consumer_read(&consumer, PD_LOG_FIRST);
+    assert_int_equal(read->count, 1);
+    forgive_times(&producer, read->records, 1);
+    assert_is(&read->records[0], producer.sent[0]);
+    set_down(harness, true);
+    consumer_begin(&consumer, PD_LOG_FIRST, 0, false);
+    read = consumer_finish(&consumer);
+    assert_int_equal(read->status, PD_UNAVAILABLE);
+    set_down(harness, false);
+    read = consumer_read(&consumer, PD_LOG_FIRST);
+    assert_int_equal(read->count, 1);
+    consumer_close(&consumer);
+    end_producer(&producer);
+}
+
+static void too_large_is_not_taken(void **state)
+{
+    harness_t *harness = *state;
+    uint8_t *value = pd_calloc(1, 100001);
+    pd_log_append_t append = {.value = pd_bytes(value, 100001)};
+    producer_t producer;
+
+    open_producer(harness, &producer);
+    append.done = producer_send_numbered(&producer, 0, 10)->append.done;
+    assert_int_equal(pd_log_append(producer.writer, &append), PD_LIMIT);
+    producer_send(&producer, pd_bytes(NULL, 0), pd_bytes(value, 100000));
+    producer_wait(&producer);
+    assert_int_equal(producer.ok_count, 2);
+    end_producer(&producer);
+    pd_free(value);
+}
+
+static bool at_once(void *ctx)
+{
+    return true;
+}
+
+static void opening_tells_what_is_wrong(void **state)
+{
+    static const pd_log_kafka_property_t fixed = {"acks", "1"}, unknown = {"no.such", "1"},
+                                         range = {"linger.ms", "-7"};
+    harness_t *harness = *state;
+    fixture_t *fixture = harness->fixture;
+    pd_error_t error;
+    pd_log_t *log;
+
+    assert_int_equal(try_open(fixture, &fixed, NULL, &log, &error), PD_INVALID);
+    assert_non_null(strstr(error.text, "kafka.acks cannot be set: it is all"));
+    assert_int_equal(try_open(fixture, &unknown, NULL, &log, &error), PD_INVALID);
+    assert_non_null(strstr(error.text, "no.such"));
+    assert_int_equal(try_open(fixture, &range, NULL, &log, &error), PD_INVALID);
+    assert_non_null(strstr(error.text, "linger.ms"));
+    set_down(harness, true);
+    assert_int_equal(try_open(fixture, NULL, at_once, &log, &error), PD_CANCELED);
+    assert_non_null(strstr(error.text, "waiting for the Kafka brokers"));
+    set_down(harness, false);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        LOG_TEST(records_are_written_and_read),
+        LOG_TEST(a_new_leader_is_found_without_a_failure),
+        LOG_TEST(refusals_are_io),
+        LOG_TEST(an_acknowledgement_without_offset_is_unknown),
+        LOG_TEST(a_fatal_error_replaces_the_producer),
+        LOG_TEST(a_silent_broker_leaves_outcomes_unknown),
+        LOG_TEST(what_was_never_sent_is_unavailable),
+        LOG_TEST(closing_gives_up_what_is_in_flight),
+        LOG_TEST(reads_fail_and_are_repeated),
+        LOG_TEST(too_large_is_not_taken),
+        LOG_TEST(opening_tells_what_is_wrong),
+    };
+
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    harness_configure(&ops, 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
