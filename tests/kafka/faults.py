@@ -55,27 +55,51 @@ def _await(condition, what: str, timeout_s: float = 60) -> None:
         time.sleep(0.1)
 
 
+def _read_until(load: subprocess.Popen, wanted: str, output: list[str]) -> str:
+    """The line that begins so; "" when the program has ended."""
+    for line in load.stdout:
+        output.append(line)
+        if line.startswith(wanted):
+            return line.strip()
+    return ""
+
+
+def _await_progress(load: subprocess.Popen, output: list[str]) -> None:
+    """Until each partition has been appended to."""
+    load.stdin.write(".")
+    load.stdin.flush()
+    _read_until(load, "progress", output)
+
+
+def _run_load(kafka: KafkaCluster, fault, program: Path, output: list[str]) -> int:
+    """Its exit code."""
+    load = subprocess.Popen([program, kafka.bootstrap, "3", "2"], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+        topic = _read_until(load, "load-", output)
+        if topic:
+            _await_progress(load, output)
+            fault(kafka, topic)
+            _await_progress(load, output)
+        rest, _ = load.communicate("", timeout=LOAD_TIMEOUT_S)
+        output.extend(rest.splitlines(keepends=True))
+    finally:
+        load.kill()
+        load.wait()
+    return load.returncode
+
+
 def run_one(name: str, fault, program: Path) -> bool:
     """One fault at a fresh cluster; prints one line."""
+    output: list[str] = []
     with KafkaCluster(brokers=3) as kafka:
-        load = subprocess.Popen([program, kafka.bootstrap, "3", "2"], stdin=subprocess.PIPE,
-                                stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         try:
-            output, topic = [], ""
-            for line in load.stdout:
-                output.append(line)
-                if line.startswith("load-"):
-                    topic = line.strip()
-                    break
-            if topic:
-                fault(kafka, topic)
-            rest, _ = load.communicate("", timeout=LOAD_TIMEOUT_S)
-        finally:
-            load.kill()
-            load.wait()
-    output.extend(rest.splitlines(keepends=True))
+            code = _run_load(kafka, fault, program, output)
+        except (OSError, TimeoutError, RuntimeError, subprocess.TimeoutExpired) as error:
+            output.append(f"{error}\n")
+            code = 1
     found = [json.loads(line) for line in output if line.startswith("{")]
-    passed = load.returncode == 0 and bool(found) and found[0]["acked"] > 0
+    passed = code == 0 and bool(found) and found[0]["acked"] > 0
     print(f"{'ok  ' if passed else 'FAIL'} {name}: {found[0] if found else ''}", flush=True)
     if not passed:
         print("".join(output[-40:]), flush=True)

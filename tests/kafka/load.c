@@ -3,9 +3,10 @@
  *
  *   kafka_load HOST:PORT,… REPLICATION MIN_INSYNC
  *
- * A broken writer is closed and another one opened, as the engine does. Each record has a number of
- * its own and is appended once: it has to be there once where it was acknowledged, and not at all
- * when it was told never to come. Prints one line of JSON. */
+ * Each byte on standard input asks for progress: "progress" is printed once every partition has had
+ * an acknowledgement after it. A broken writer is closed and another one opened, as the engine
+ * does. Each record has a number of its own and is appended once: it has to be there once where it
+ * was acknowledged, and not at all when it was told never to come. Prints one line of JSON. */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,8 @@
 #include "base/os_clock.h"
 #include "log/kafka/kafka.h"
 #include "tests/conformance/log/harness.h"
+
+_Static_assert(LOG_SUITE_PARTITIONS == 3, "as many lanes are reported");
 
 enum { WINDOW = 32, GENERATIONS_MAX = 2000, REOPEN_MS = 20, DELIVERY_TIMEOUT_MS = 3000 };
 
@@ -26,11 +29,13 @@ typedef struct lane {
     pd_timer_t timer;
     int64_t ok_ns; /* when the last append completed with PD_OK */
     int64_t longest_ns;
+    bool awaited; /* its next PD_OK is */
 } lane_t;
 
 static char **arguments;
 static bool stopping;
 static pd_mail_t stop_mail;
+static pd_mail_t ask_mail;
 static lane_t lanes[LOG_SUITE_PARTITIONS];
 
 static void *setup(pd_loop_t *loop, uint64_t seed)
@@ -80,6 +85,25 @@ static void send_next(lane_t *lane, producer_t *producer)
     producer_send(producer, pd_bytes_str(key), pd_bytes_str("some value of some length, or other"));
 }
 
+static void note_progress(lane_t *lane)
+{
+    if (!lane->awaited)
+        return;
+    lane->awaited = false;
+    for (int i = 0; i < LOG_SUITE_PARTITIONS; i++) {
+        if (lanes[i].awaited)
+            return;
+    }
+    printf("progress\n");
+    fflush(stdout);
+}
+
+static void on_ask(pd_mail_t *mail)
+{
+    for (int i = 0; i < LOG_SUITE_PARTITIONS; i++)
+        lanes[i].awaited = true;
+}
+
 static void on_done(producer_t *producer, sent_t *sent)
 {
     lane_t *lane = producer->ctx;
@@ -90,6 +114,7 @@ static void on_done(producer_t *producer, sent_t *sent)
         if (now_ns - lane->ok_ns > lane->longest_ns)
             lane->longest_ns = now_ns - lane->ok_ns;
         lane->ok_ns = now_ns;
+        note_progress(lane);
     }
     if (producer->broken != PD_OK) {
         if (producer->done_count == producer->sent_count && producer->writer) {
@@ -133,8 +158,9 @@ static void *wait_for_end(void *ctx)
     harness_t *harness = ctx;
     char byte;
 
+    ask_mail.run = on_ask;
     while (read(STDIN_FILENO, &byte, 1) > 0)
-        ;
+        pd_loop_post(harness->loop, &ask_mail);
     stop_mail.run = on_stop;
     pd_loop_post(harness->loop, &stop_mail);
     return NULL;
@@ -199,20 +225,18 @@ static void report(harness_t *harness)
 {
     pd_log_kafka_stats_t stats;
     uint64_t writer_count = 0;
-    int64_t longest_ns = 0;
 
     pd_log_kafka_stats(harness->log, &stats);
-    for (int i = 0; i < LOG_SUITE_PARTITIONS; i++) {
+    for (int i = 0; i < LOG_SUITE_PARTITIONS; i++)
         writer_count += lanes[i].generation_count;
-        if (lanes[i].longest_ns > longest_ns)
-            longest_ns = lanes[i].longest_ns;
-    }
     printf("{\"appends\": %llu, \"acked\": %llu, \"unknown\": %llu, \"unsent\": %llu, "
-           "\"refused\": %llu, \"writers\": %llu, \"producers\": %llu, \"longest_ms\": %lld}\n",
+           "\"refused\": %llu, \"writers\": %llu, \"producers\": %llu, \"longest_ms\": "
+           "[%lld, %lld, %lld]}\n",
            (unsigned long long)stats.append_count, (unsigned long long)stats.acked_count,
            (unsigned long long)stats.unknown_count, (unsigned long long)stats.unsent_count,
            (unsigned long long)stats.refused_count, (unsigned long long)writer_count,
-           (unsigned long long)stats.producer_count, (long long)(longest_ns / 1000000));
+           (unsigned long long)stats.producer_count, (long long)(lanes[0].longest_ns / 1000000),
+           (long long)(lanes[1].longest_ns / 1000000), (long long)(lanes[2].longest_ns / 1000000));
 }
 
 static void nothing_acknowledged_is_lost(void **state)

@@ -77,7 +77,8 @@ static void assert_refused(const pd_log_kafka_options_t *options, const char *wh
 
 static void wrong_settings_are_told(void **state)
 {
-    static const char *const compacted[] = {"cleanup.policy", "compact", "retention.ms", "-1", NULL};
+    static const char *const compacted[] = {"cleanup.policy", "compact", "retention.ms", "-1",
+                                            NULL};
     static const char *const expiring[] = {"retention.ms", "3600000", NULL};
     harness_t *harness = *state;
     const fixture_t *fixture = harness->fixture;
@@ -196,9 +197,8 @@ static bool is_asked(void *ctx)
 
 static void ask(harness_t *harness, const char *topic, asked_t *asked)
 {
-    *asked = (asked_t){
-        .query = {.loop = harness->loop, .topic_name = topic, .done = on_asked},
-        .harness = harness};
+    *asked = (asked_t){.query = {.loop = harness->loop, .topic_name = topic, .done = on_asked},
+                       .harness = harness};
     assert_int_equal(pd_log_query_topic(harness->log, &asked->query), PD_OK);
     assert_false(asked->done);
     harness_wait(harness, is_asked, asked);
@@ -227,11 +227,11 @@ static void foreign_topics_are_read_by_name(void **state)
     kafka_admin_produce(admin, fixture->topic, 1, "key", "one");
     kafka_admin_produce(admin, fixture->topic, 1, NULL, "two");
     options.topic_name = "a/b";
-    assert_int_equal(
-        pd_log_open_foreign_reader(harness->log, &options, &consumer.reader, &error), PD_INVALID);
+    assert_int_equal(pd_log_open_foreign_reader(harness->log, &options, &consumer.reader, &error),
+                     PD_INVALID);
     options.topic_name = fixture->topic;
-    assert_int_equal(
-        pd_log_open_foreign_reader(harness->log, &options, &consumer.reader, &error), PD_OK);
+    assert_int_equal(pd_log_open_foreign_reader(harness->log, &options, &consumer.reader, &error),
+                     PD_OK);
     harness->open_count++;
     assert_int_equal(consumer.reader->topic, PD_LOG_TOPIC_COUNT);
     read = consumer_read(&consumer, 0);
