@@ -1,7 +1,7 @@
 /* main.c -- what an append to the log costs.
  *
  *   pd-log-bench [--records N] [--size B] [--partitions P] [--in-flight F] [--rate R]
- *                [--directory D | --kafka HOST:PORT [--linger-ms L]] [--read]
+ *                [--directory D | --kafka HOST:PORT [--linger-ms L]] [--read] [--tail N]
  *
  * One loop appends N records of B bytes, spread over P partitions, keeping F in flight per
  * partition, and prints one JSON object: rate, CPU per record (the whole process: the loop's share,
@@ -9,7 +9,8 @@
  * single caller. --read then reads everything back. With --kafka the log is on those brokers, in
  * topics of a new cluster (which stay), and each figure comes with one of librdkafka alone,
  * measured just before on the first of the same partitions: --in-flight then takes a list, e.g.
- * 1,16,256. */
+ * 1,16,256. --tail: N times how long a record takes to a waiting reader, and a question for the
+ * end. */
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,7 @@
 #include "base/memory.h"
 #include "base/os_clock.h"
 #include "bench/log_bench/bare.h"
+#include "bench/log_bench/tail.h"
 #include "log/embedded/embedded.h"
 #include "log/kafka/kafka.h"
 
@@ -53,6 +55,7 @@ struct bench {
     uint32_t open_count;
     uint32_t read_partition;
     bool reading;
+    uint64_t tail_count;
     uint64_t rate; /* 0: as fast as completions come */
     int64_t begin_ns;
     pd_timer_t timer;
@@ -308,12 +311,17 @@ static void run_read(bench_t *bench)
 
 static void parse(bench_t *bench, int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"records", required_argument, NULL, 'n'},    {"size", required_argument, NULL, 's'},
-        {"partitions", required_argument, NULL, 'p'}, {"in-flight", required_argument, NULL, 'f'},
-        {"directory", required_argument, NULL, 'd'},  {"read", no_argument, NULL, 'r'},
-        {"rate", required_argument, NULL, 'a'},       {"kafka", required_argument, NULL, 'k'},
-        {"linger-ms", required_argument, NULL, 'l'},  {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"records", required_argument, NULL, 'n'},
+                                            {"size", required_argument, NULL, 's'},
+                                            {"partitions", required_argument, NULL, 'p'},
+                                            {"in-flight", required_argument, NULL, 'f'},
+                                            {"directory", required_argument, NULL, 'd'},
+                                            {"read", no_argument, NULL, 'r'},
+                                            {"rate", required_argument, NULL, 'a'},
+                                            {"kafka", required_argument, NULL, 'k'},
+                                            {"linger-ms", required_argument, NULL, 'l'},
+                                            {"tail", required_argument, NULL, 't'},
+                                            {NULL, 0, NULL, 0}};
     int option;
 
     while ((option = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -333,12 +341,14 @@ static void parse(bench_t *bench, int argc, char **argv)
             bench->bootstrap_servers = optarg;
         else if (option == 'l')
             bench->linger_ms = (uint32_t)strtoul(optarg, NULL, 10);
+        else if (option == 't')
+            bench->tail_count = strtoull(optarg, NULL, 10);
         else if (option == 'r')
             bench->reading = true;
         else
             exit(2);
     }
-    if (!bench->record_count || !bench->partition_count)
+    if (!bench->record_count || !bench->partition_count || bench->tail_count > bench->record_count)
         fatal("options", PD_INVALID);
 }
 
@@ -367,6 +377,16 @@ static void open_kafka(bench_t *bench)
              (unsigned long long)pd_os_entropy());
     if (pd_log_kafka_open(&options, &bench->log, &error) != PD_OK)
         fatal(error.text, error.status);
+}
+
+static void run_tail(bench_t *bench, bool end)
+{
+    tail_run(bench->log, bench->loop, end, bench->tail_count, bench->latencies_ns);
+    bench->done_count = bench->tail_count;
+    qsort(bench->latencies_ns, bench->done_count, sizeof(int64_t), compare);
+    printf("{\"scenario\": \"%s\", \"p50_ms\": %.3f, \"p99_ms\": %.3f, \"p999_ms\": %.3f}\n",
+           end ? "end" : "tail", quantile_ms(bench, 0.5), quantile_ms(bench, 0.99),
+           quantile_ms(bench, 0.999));
 }
 
 static void run_window(bench_t *bench, uint32_t in_flight_count)
@@ -409,6 +429,10 @@ int main(int argc, char **argv)
     }
     if (bench.reading)
         run_read(&bench);
+    if (bench.tail_count) {
+        run_tail(&bench, false);
+        run_tail(&bench, true);
+    }
     pd_loop_event_free(bench.loop);
     pd_log_close(bench.log);
     pd_free(bench.value);
