@@ -39,10 +39,16 @@ static void on_ready(rd_kafka_t *rk, void *ctx)
     wake(ctx);
 }
 
-void pdi_kafka_reader_retry(pdi_kafka_reader_t *reader, int64_t delay_ms)
+static void start_timer(pdi_kafka_reader_t *reader, int64_t delay_ms)
 {
     pd_loop_timer_start(reader->base.loop, &reader->timer,
                         pd_loop_now_ns(reader->base.loop) + delay_ms * 1000000);
+}
+
+void pdi_kafka_reader_retry(pdi_kafka_reader_t *reader, int64_t delay_ms)
+{
+    reader->holding = true;
+    start_timer(reader, delay_ms);
 }
 
 /* Gives the first `count` items back to librdkafka. */
@@ -108,8 +114,7 @@ void pdi_kafka_reader_complete(pdi_kafka_reader_t *reader, pd_status_t status)
         PD_ASSERT(read->count == 0);
         reader->position = -1;
     }
-    pdi_kafka_reader_retry(reader,
-                           pdi_kafka_reader_is_quick(reader) ? QUICK_IDLE_MS : TAIL_IDLE_MS);
+    start_timer(reader, pdi_kafka_reader_is_quick(reader) ? QUICK_IDLE_MS : TAIL_IDLE_MS);
     read->status = status;
     read->done(read);
 }
@@ -146,7 +151,7 @@ bool pdi_kafka_reader_seek(pdi_kafka_reader_t *reader, pdi_kafka_kind_t kind, in
         pdi_kafka_reader_fail(reader, PD_UNAVAILABLE, rd_kafka_last_error());
         return false;
     }
-    reader->restart = false;
+    reader->restart = reader->holding = false;
     reader->fresh = true;
     wake(reader); /* what came in between posted no mail */
     return true;
@@ -195,7 +200,7 @@ static void begin(pdi_kafka_reader_t *reader)
         return;
     }
     pdi_kafka_reader_advance(reader);
-    if (reader->turn != turn || reader->fresh ||
+    if (reader->turn != turn || reader->fresh || reader->holding ||
         (reader->read->wait && !pdi_kafka_reader_is_quick(reader)))
         return;
     ask(reader);
@@ -220,8 +225,10 @@ static void on_timer(pd_timer_t *timer)
         }
         pd_loop_timer_start(reader->base.loop, timer, reader->deadline_ns);
     }
-    if (!reader->fresh && reader->begun)
+    if (reader->holding) {
+        reader->holding = false;
         ask(reader);
+    }
 }
 
 static void on_mail(pd_mail_t *mail)
@@ -308,7 +315,7 @@ void pdi_kafka_read(pd_log_reader_t *base, pd_log_read_t *read)
     read->next_offset = read->from_offset;
     reader->from = read->from_offset;
     reader->read = read;
-    reader->begun = reader->tailing = false;
+    reader->begun = reader->tailing = reader->holding = false;
     if (read->from_offset == PD_LOG_END && read->wait && reader->own)
         pdi_kafka_reader_begin_find_end(reader);
     reader->size_left = read->size_max ? read->size_max : READ_SIZE_DEFAULT;

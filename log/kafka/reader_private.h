@@ -23,6 +23,7 @@ struct pdi_kafka_reader {
     int64_t position;           /* what is served next without seeking; -1: unknown */
     int64_t sought;             /* what the stream was last told */
     bool fresh;
+    bool holding; /* the timer will ask anew: what the stream brings until then is not for us */
     bool restart; /* the stream has stopped by itself */
     phase_t phase;
     int64_t lo; /* oldest offset that is known to be kept */
@@ -57,7 +58,7 @@ static inline bool pdi_kafka_reader_is_quick(const pdi_kafka_reader_t *reader)
 /* reader.c */
 /* Tells the stream where to fetch; gets one when there is none. False: later, the timer runs. */
 bool pdi_kafka_reader_seek(pdi_kafka_reader_t *reader, pdi_kafka_kind_t kind, int64_t offset);
-/* Asks again a little later. */
+/* Asks again a little later; until then nothing is served. */
 void pdi_kafka_reader_retry(pdi_kafka_reader_t *reader, int64_t delay_ms);
 /* Gives back the items that were not lent. */
 void pdi_kafka_reader_drop_pending(pdi_kafka_reader_t *reader);

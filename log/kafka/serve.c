@@ -362,13 +362,16 @@ void pdi_kafka_reader_advance(pdi_kafka_reader_t *reader)
     uint64_t turn = reader->turn;
     bool more = true;
 
+    if (reader->holding)
+        return;
     fill(reader);
-    while (more && reader->turn == turn && reader->first < reader->count) {
+    while (more && reader->turn == turn && !reader->holding && reader->first < reader->count) {
         if (reader->items[reader->first]->err != RD_KAFKA_RESP_ERR_NO_ERROR)
             skip_or_serve_event(reader);
         else
             more = serve_record(reader);
     }
-    if (reader->turn == turn && reader->read->count > 0 && reader->phase == PHASE_NORMAL)
+    if (reader->turn == turn && !reader->holding && reader->read->count > 0 &&
+        reader->phase == PHASE_NORMAL)
         serve_records(reader);
 }

@@ -212,8 +212,8 @@ static rd_kafka_NewTopic_t *describe_new(setup_t *setup, pd_log_topic_t topic)
     rd_kafka_NewTopic_t *made;
 
     if (count == 0) /* as the topics that are there */
-        count = setup->counts[PD_LOG_EVENTS] ? setup->counts[PD_LOG_EVENTS]
-                                             : PD_LOG_KAFKA_PARTITIONS_DEFAULT;
+        count =
+            topic == PD_LOG_EVENTS ? PD_LOG_KAFKA_PARTITIONS_DEFAULT : setup->counts[PD_LOG_EVENTS];
     made = rd_kafka_NewTopic_new(setup->log->topic_names[topic], (int)count, replication, text,
                                  sizeof(text));
     PD_ASSERT(made);
@@ -249,6 +249,13 @@ static pd_status_t take_created(setup_t *setup, rd_kafka_event_t *event)
     return PD_OK;
 }
 
+/* Not told how many partitions: events first, whose number the others then take. */
+static bool may_create(const setup_t *setup, pd_log_topic_t topic)
+{
+    return topic == PD_LOG_EVENTS || wanted_count(setup, topic) > 0 ||
+           !setup->missing[PD_LOG_EVENTS];
+}
+
 static pd_status_t create_missing(setup_t *setup)
 {
     rd_kafka_NewTopic_t *made[PD_LOG_TOPIC_COUNT];
@@ -259,7 +266,7 @@ static pd_status_t create_missing(setup_t *setup)
     size_t count = 0;
 
     for (int i = 0; i < PD_LOG_TOPIC_COUNT; i++) {
-        if (setup->missing[i])
+        if (setup->missing[i] && may_create(setup, (pd_log_topic_t)i))
             made[count++] = describe_new(setup, (pd_log_topic_t)i);
     }
     rd_kafka_CreateTopics(setup->rk, made, count, options, queue);
@@ -378,6 +385,7 @@ static pd_status_t settle(setup_t *setup)
     int rounds = 0;
 
     for (;;) {
+        bool events_were_missing = setup->missing[PD_LOG_EVENTS];
         pd_status_t status;
 
         if (setup->options->stopped && setup->options->stopped(setup->options->ctx))
@@ -394,6 +402,8 @@ static pd_status_t settle(setup_t *setup)
                                 "a topic of cluster %s is missing, and the server was told not to "
                                 "create topics",
                                 setup->log->cluster);
+        if (events_were_missing && !setup->missing[PD_LOG_EVENTS])
+            rounds = 0; /* now the others */
         if (rounds++ % CREATE_EVERY == 0)
             PD_TRY(create_missing(setup));
         PD_DIAG(PD_DIAG_DEBUG, "waiting for topics", "rounds=%d", rounds);
