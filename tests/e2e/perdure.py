@@ -25,6 +25,7 @@ class Perdure(Server):
         super().__init__("perdure", f"127.0.0.1:{free_port()}")
         self.binary = Path(binary).resolve()
         self.launcher = launcher or Launcher()
+        self.metrics_port = free_port()
         self.directory = tempfile.mkdtemp(prefix=prefix)
         self.data = Path(self.directory) / "data"
 
@@ -34,7 +35,9 @@ class Perdure(Server):
 
     def launch(self) -> None:
         """Starts the process without waiting until it is ready."""
-        self._spawn(self.command())
+        self._spawn(
+            self.command(None, None, "--metrics-listen", f"127.0.0.1:{self.metrics_port}")
+        )
 
     def command(self, data: Path | None = None, port: int | None = None,
                 *more: str) -> list[str]:
