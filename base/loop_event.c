@@ -102,6 +102,11 @@ static bool loop_try_post(pd_loop_t *loop, pd_mail_t *mail)
     return true;
 }
 
+uint32_t pd_loop_event_mail_count(const pd_loop_event_t *self)
+{
+    return atomic_load_explicit(&self->inbox_count, memory_order_relaxed);
+}
+
 static int64_t loop_now_ns(pd_loop_t *loop)
 {
     return self_of(loop)->now_ns;

@@ -23,6 +23,8 @@ void pd_loop_event_start(pd_loop_event_t *self);
 void pd_loop_event_stop(pd_loop_event_t *self);
 /* Runs the loop on the calling thread instead, until pd_loop_event_break. */
 void pd_loop_event_run(pd_loop_event_t *self);
+/* Mail that waits. @thread any */
+uint32_t pd_loop_event_mail_count(const pd_loop_event_t *self);
 /* @thread loop */
 void pd_loop_event_break(pd_loop_event_t *self);
 

@@ -3,6 +3,22 @@
 #include "base/assert.h"
 #include "base/memory.h"
 
+static void count(pd_call_t *call)
+{
+    unsigned code = call->error ? (unsigned)call->error->code : 0;
+
+    pd_gauge_add(&call->metrics->open_count, -1);
+    pd_counter_add(&call->metrics->calls[code < PD_RPC_CODE_COUNT ? code : PD_RPC_UNKNOWN], 1);
+    pd_histogram_observe(&call->metrics->latency, pd_loop_now_ns(call->home) - call->began_ns);
+}
+
+static void finish(pd_call_t *call)
+{
+    if (call->metrics)
+        count(call);
+    call->finish(call);
+}
+
 static void run_finish(pd_mail_t *mail)
 {
     pd_call_t *call = PD_CONTAINER_OF(mail, pd_call_t, mail);
@@ -10,7 +26,7 @@ static void run_finish(pd_mail_t *mail)
     if (call->hold_count)
         call->finish_due = true;
     else
-        call->finish(call);
+        finish(call);
 }
 
 void pd_call_hold(pd_call_t *call)
@@ -24,7 +40,7 @@ void pd_call_unhold(pd_call_t *call)
     PD_ASSERT_LOOP(call->home);
     PD_ASSERT(call->hold_count > 0);
     if (--call->hold_count == 0 && call->finish_due)
-        call->finish(call);
+        finish(call);
 }
 
 static void send_home(pd_call_t *call)

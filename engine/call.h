@@ -13,6 +13,7 @@
 
 #include "api/pb/rpc_error.h"
 #include "base/loop.h"
+#include "engine/metrics.h"
 
 typedef struct pd_call pd_call_t;
 
@@ -33,7 +34,9 @@ struct pd_call {
     size_t size;
     /* Runs on the home loop, once, after an answer was given. */
     void (*finish)(pd_call_t *call);
-    void *user; /* of whoever made the call */
+    void *user;                /* of whoever made the call */
+    pd_rpc_metrics_t *metrics; /* of its method, the home loop's; NULL: not counted */
+    int64_t began_ns;
 
     /* Where the router sent the call, for a cancellation to follow it. The frontend's loop sets
      * these before the call leaves. */

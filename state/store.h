@@ -75,6 +75,8 @@ typedef struct pd_store_position {
 pd_status_t pd_store_shared_new(const pd_store_shared_options_t *options,
                                 pd_store_shared_t **shared, pd_error_t *error) PD_MUST_USE;
 void pd_store_shared_free(pd_store_shared_t *shared);
+/* Bytes in the block cache. @thread any */
+size_t pd_store_shared_cache_usage(const pd_store_shared_t *shared);
 
 /* PD_LOCKED, PD_IO, PD_CORRUPT. Read-only also when a compaction took files away meanwhile: PD_IO,
  * try again. */
@@ -82,6 +84,11 @@ pd_status_t pd_store_open(const pd_store_options_t *options, pd_store_t **store,
                           pd_error_t *error) PD_MUST_USE;
 /* Drops memory and a flush that was not committed. */
 void pd_store_free(pd_store_t *store);
+/* What RocksDB holds in memory for this store beside the shared block cache, in bytes. */
+typedef struct pd_store_memory {
+    uint64_t memtable_size, table_reader_size;
+} pd_store_memory_t;
+void pd_store_memory(const pd_store_t *store, pd_store_memory_t *memory);
 /* As flushed last. */
 void pd_store_position(const pd_store_t *store, pd_store_position_t *position);
 

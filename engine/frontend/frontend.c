@@ -9,6 +9,16 @@
 #define EXHAUSTED(KIND, NAME)                                                                      \
     TEMPORAL__API__ENUMS__V1__RESOURCE_EXHAUSTED_##KIND##__RESOURCE_EXHAUSTED_##KIND##_##NAME
 
+static void make_metrics(pd_frontend_t *frontend)
+{
+    size_t count = pd_methods_count(frontend->methods);
+
+    frontend->metrics = pd_calloc(count + 1, sizeof(frontend->metrics[0]));
+    for (size_t i = 0; frontend->options.metrics && i <= count; i++)
+        pd_rpc_metrics_register(&frontend->metrics[i], frontend->options.metrics,
+                                i < count ? pd_methods_at(frontend->methods, i)->name : "unknown");
+}
+
 pd_frontend_t *pd_frontend_new(const pd_frontend_options_t *options)
 {
     pd_frontend_t *frontend = PD_NEW(pd_frontend_t);
@@ -17,6 +27,7 @@ pd_frontend_t *pd_frontend_new(const pd_frontend_options_t *options)
     frontend->options = *options;
     frontend->methods = pd_methods_new();
     pd_random_init(&frontend->random, options->seed);
+    make_metrics(frontend);
     return frontend;
 }
 
@@ -25,6 +36,7 @@ void pd_frontend_free(pd_frontend_t *frontend)
     if (!frontend)
         return;
     pd_methods_free(frontend->methods);
+    pd_free(frontend->metrics);
     pd_free(frontend);
 }
 
@@ -228,6 +240,8 @@ static const pd_rpc_error_t *handle(pdi_rpc_t *rpc, const char *path, pd_bytes_t
     if (!rpc->method)
         return error;
     rpc->call->method = rpc->method->name;
+    rpc->call->metrics =
+        &rpc->frontend->metrics[pd_methods_index(rpc->frontend->methods, rpc->method)];
     if (!rpc->method->handle)
         return pd_rpc_error(rpc->arena, PD_RPC_UNIMPLEMENTED, "%s is not implemented",
                             rpc->method->name);
@@ -250,12 +264,15 @@ void pd_frontend_handle(pd_frontend_t *frontend, const char *path, pd_bytes_t me
     PD_ASSERT_LOOP(frontend->options.loop);
     PD_ASSERT(call->home == frontend->options.loop);
     call->method = "";
+    call->metrics = &frontend->metrics[pd_methods_count(frontend->methods)];
+    call->began_ns = pd_loop_now_ns(frontend->options.loop);
     rpc->frontend = frontend;
     rpc->call = call;
     rpc->arena = call->arena;
     rpc->now_ns = pd_loop_now_ns(frontend->options.loop);
     rpc->random = &frontend->random;
     error = handle(rpc, path, message);
+    pd_gauge_add(&call->metrics->open_count, 1);
     if (error)
         pd_call_fail(call, error);
 }

@@ -21,6 +21,7 @@ typedef struct pd_frontend_options {
     const char *cluster_name;    /* GetClusterInfo; NULL: "active" */
     const char *cluster_id;      /* a UUID; NULL: all zeros */
     int32_t history_shard_count; /* GetClusterInfo: the number of partitions */
+    pd_metrics_t *metrics;       /* NULL: nobody is told */
 } pd_frontend_options_t;
 
 /* The checks of requests, for partitions: commands may come without a call. @thread any */

@@ -22,6 +22,7 @@ struct pd_frontend {
     pd_frontend_options_t options;
     pd_methods_t *methods;
     pd_random_t random;
+    pd_rpc_metrics_t *metrics; /* by method; the last one of those that do not exist */
 };
 
 struct pdi_rpc {

@@ -182,6 +182,12 @@ static const pd_rpc_error_t *unknown(const char *path, pd_arena_t *arena)
     return pd_rpc_error(arena, PD_RPC_UNIMPLEMENTED, "unknown service %.*s", service_size, start);
 }
 
+size_t pd_methods_index(const pd_methods_t *methods, const pd_method_t *method)
+{
+    PD_ASSERT(method >= methods->rows && method < methods->rows + methods->count);
+    return (size_t)(method - methods->rows);
+}
+
 const pd_method_t *pd_methods_find(const pd_methods_t *methods, const char *path, pd_arena_t *arena,
                                    const pd_rpc_error_t **error)
 {

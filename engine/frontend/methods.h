@@ -38,6 +38,7 @@ void pd_methods_free(pd_methods_t *methods);
 
 size_t pd_methods_count(const pd_methods_t *methods);
 const pd_method_t *pd_methods_at(const pd_methods_t *methods, size_t index);
+size_t pd_methods_index(const pd_methods_t *methods, const pd_method_t *method);
 
 /* By "/service/method". NULL when unknown; *error then says so in grpc-go's words. */
 const pd_method_t *pd_methods_find(const pd_methods_t *methods, const char *path, pd_arena_t *arena,

@@ -58,7 +58,25 @@ struct pd_matching {
     pd_task_queue_t *queues;
     pd_timer_t sweep_timer;
     bool stopped;
+    pd_matching_metrics_t metrics;
 };
+
+/* ---- counting ---- */
+
+static void count_tasks(pd_task_queue_t *queue, int64_t count)
+{
+    queue->task_count += count;
+    pd_gauge_add(&queue->matching->metrics.backlog_count[queue->kind], count);
+}
+
+static void count_match(pd_task_queue_t *queue, int64_t time_ns, uint64_t query_id)
+{
+    pd_matching_t *matching = queue->matching;
+
+    if (!query_id)
+        pd_histogram_observe(&matching->metrics.schedule_to_start[queue->kind],
+                             pd_loop_now_ns(matching->loop) - time_ns);
+}
 
 /* ---- queues ---- */
 
@@ -211,7 +229,8 @@ static void match_task(pd_poll_t *poll, pd_task_queue_t *queue, pdi_task_t *task
     };
 
     TAILQ_REMOVE(&queue->tasks, task, link);
-    queue->task_count--;
+    count_tasks(queue, -1);
+    count_match(queue, task->time_ns, task->query_id);
     match(poll, queue->kind, &offer);
     pd_free(task);
 }
@@ -228,6 +247,7 @@ static void unwait(pd_poll_t *poll)
 {
     pd_loop_timer_stop(poll->matching->loop, &poll->timer);
     TAILQ_REMOVE(&poll->queue->polls, poll, link);
+    pd_gauge_add(&poll->matching->metrics.poller_count[poll->kind], -1);
     poll->queue = NULL;
     poll->call->parked_in = NULL;
 }
@@ -252,6 +272,7 @@ static void on_poll_canceled(pd_call_t *call)
 static void wait_in(pd_task_queue_t *queue, pd_poll_t *poll, bool at_front)
 {
     poll->queue = queue;
+    pd_gauge_add(&queue->matching->metrics.poller_count[poll->kind], 1);
     if (at_front)
         TAILQ_INSERT_HEAD(&queue->polls, poll, link);
     else
@@ -319,12 +340,13 @@ void pd_matching_offer(pd_matching_t *matching, const pd_offer_t *offer)
     if (poll) {
         queue->last_poll_ns = pd_loop_now_ns(matching->loop);
         unwait(poll);
+        count_match(queue, offer->time_ns, offer->query_id);
         match(poll, queue->kind, offer);
         return;
     }
     task = task_new(offer);
     TAILQ_INSERT_TAIL(&queue->tasks, task, link);
-    queue->task_count++;
+    count_tasks(queue, 1);
 }
 
 void pd_matching_cancel(pd_matching_t *matching, pd_call_t *call)
@@ -342,7 +364,7 @@ static void move_to_normal(pd_task_queue_t *queue)
     pdi_task_t *task;
 
     TAILQ_CONCAT(&tasks, &queue->tasks, link);
-    queue->task_count = 0;
+    count_tasks(queue, -queue->task_count);
     while ((task = TAILQ_FIRST(&tasks))) {
         pd_offer_t offer = {
             .kind = queue->kind,
@@ -452,6 +474,8 @@ pd_matching_t *pd_matching_new(const pd_matching_options_t *options)
 
     matching->loop = options->loop;
     matching->sweep_timer.fire = on_sweep;
+    if (options->metrics)
+        pd_matching_metrics_register(&matching->metrics, options->metrics);
     return matching;
 }
 
@@ -482,7 +506,7 @@ void pd_matching_forget_partition(pd_matching_t *matching, const pd_partition_t 
             if (task->partition != partition)
                 continue;
             TAILQ_REMOVE(&queue->tasks, task, link);
-            queue->task_count--;
+            count_tasks(queue, -1);
             pd_free(task);
         }
     }

@@ -14,6 +14,7 @@
 #include <temporal/api/taskqueue/v1/message.pb-c.h>
 
 #include "engine/command.h"
+#include "engine/metrics.h"
 
 typedef struct pd_matching pd_matching_t;
 struct pd_task_queue;
@@ -63,6 +64,7 @@ typedef struct pd_offer {
 
 typedef struct pd_matching_options {
     pd_loop_t *loop;
+    pd_metrics_t *metrics; /* NULL: counted, but told nobody */
 } pd_matching_options_t;
 
 pd_matching_t *pd_matching_new(const pd_matching_options_t *options);

@@ -201,6 +201,8 @@ static void make_partition(pd_node_t *node, uint32_t index)
         .random_seed = node->options.seed + index,
         .flush_size = node->options.flush_size,
         .flush_delay_ns = node->options.flush_delay_ns,
+        .metrics = node->options.metrics,
+        .precise_ns = node->options.precise_ns,
     };
 
     snprintf(path, sizeof(path), "%s/state/%u", node->options.data_path, index);
@@ -221,7 +223,8 @@ pd_node_t *pd_node_new(const pd_node_options_t *options)
     node->states = pd_calloc(options->partition_count, sizeof(node->states[0]));
     node->matchings = pd_calloc(options->loop_count, sizeof(node->matchings[0]));
     for (uint32_t i = 0; i < options->loop_count; i++) {
-        pd_matching_options_t matching_options = {.loop = options->loops[i]};
+        pd_matching_options_t matching_options = {.loop = options->loops[i],
+                                                  .metrics = options->metrics};
 
         node->matchings[i].node = node;
         node->matchings[i].loop = options->loops[i];
@@ -248,6 +251,12 @@ void pd_node_free(pd_node_t *node)
     pd_free(node->matchings);
     pd_free(node->states);
     pd_free(node);
+}
+
+void pd_node_collect_metrics(pd_node_t *node)
+{
+    for (uint32_t i = 0; i < node->options.partition_count; i++)
+        pd_partition_collect_metrics(node->partitions[i].partition);
 }
 
 pd_partition_t *pd_node_partition(pd_node_t *node, uint32_t index)

@@ -32,6 +32,8 @@ typedef struct pd_node_options {
     pd_namespaces_t *namespaces;
     const char *default_namespace; /* registered when missing; NULL: none */
     uint64_t seed;
+    pd_metrics_t *metrics;       /* NULL: nobody is told */
+    int64_t (*precise_ns)(void); /* see pd_partition_options_t */
 } pd_node_options_t;
 
 typedef enum pd_node_state {
@@ -55,6 +57,8 @@ void pd_node_stop(pd_node_t *node);
 void pd_node_crash(pd_node_t *node);
 
 pd_router_t pd_node_router(pd_node_t *node);
+/* Sets the gauges of all partitions. One caller at a time. @thread any */
+void pd_node_collect_metrics(pd_node_t *node);
 /* For tests, dumps and the simulator. */
 pd_partition_t *pd_node_partition(pd_node_t *node, uint32_t index);
 

@@ -39,6 +39,8 @@ pd_partition_t *pd_partition_new(const pd_partition_options_t *options)
     if (!partition->options.command_id_keep_ns)
         partition->options.command_id_keep_ns = COMMAND_ID_KEEP_NS;
     partition->transport = pdi_transport_new(partition);
+    if (options->metrics)
+        pd_partition_metrics_register(&partition->metrics, options->metrics, options->index);
     return partition;
 }
 
@@ -101,6 +103,8 @@ void pdi_partition_set_state(pd_partition_t *partition, pd_partition_state_t sta
     if (partition->state == state)
         return;
     partition->state = state;
+    if (state == PD_PARTITION_OWNER)
+        pd_counter_add(&partition->metrics.epoch_changes, 1);
     pdi_partition_publish(partition);
     if (partition->changed)
         partition->changed(partition->changed_ctx, state);

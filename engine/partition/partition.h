@@ -27,6 +27,7 @@
 
 #include "engine/decide/decision.h"
 #include "engine/matching/matching.h"
+#include "engine/metrics.h"
 #include "engine/transport/sender.h"
 #include "log/log.h"
 #include "log/record/record.h"
@@ -62,6 +63,9 @@ typedef struct pd_partition_options {
                                   0: never */
     int64_t progress_delay_ns; /* sent marks and the like are recorded so long after; 0: 5 s */
     int64_t command_id_keep_ns; /* a producer's command ID is known for so long; 0: 24 h */
+    pd_metrics_t *metrics;      /* NULL: counted, but told nobody */
+    /* A clock that is finer than the loop's turns, for latencies; NULL: those are not measured. */
+    int64_t (*precise_ns)(void);
 } pd_partition_options_t;
 
 typedef enum pd_partition_state {
@@ -105,6 +109,8 @@ void pd_partition_start(pd_partition_t *partition,
  * otherwise takes no commands any more, waits for what is in flight, flushes, and follows. */
 void pd_partition_set_role(pd_partition_t *partition, pd_partition_role_t role,
                            int64_t deposes_epoch);
+/* Sets the gauges that its status has. One caller at a time. @thread any */
+void pd_partition_collect_metrics(pd_partition_t *partition);
 /* @thread any */
 void pd_partition_status(const pd_partition_t *partition, pd_partition_status_t *status);
 /* Long polls of histories are answered as if their time were up, from now on at once. */

@@ -54,6 +54,7 @@ typedef struct pdi_pending {
     pd_log_append_t append;
     pd_buf_t record;
     uint8_t hash_after[PD_RECORD_HASH_SIZE];
+    int64_t appended_ns;
     bool acknowledged;
     bool abandoned; /* the partition was lost; only the log still borrows this */
     bool flush_boundary;
@@ -190,6 +191,9 @@ struct pd_partition {
     uint64_t next_query_id;
     pd_timer_t flush_timer;
     bool flush_timer_armed;
+
+    pd_partition_metrics_t metrics;
+    uint32_t applied_count; /* for measuring one in many */
 };
 
 #define PDI_RETRY_DELAY_MIN_NS ((int64_t)10 * 1000000)
@@ -255,6 +259,17 @@ void pdi_pipeline_read_gap(pd_partition_t *partition);
 void pdi_pipeline_end_wait(pd_partition_t *partition, pd_command_t *command, const char *why);
 /* Fails everything in flight and everything that waits. */
 void pdi_pipeline_fail_all(pd_partition_t *partition, const char *why);
+
+/* measure.c */
+/* A record is handed to the log; it counts now. */
+void pdi_measure_append(pd_partition_t *partition, pdi_pending_t *pending);
+void pdi_measure_acknowledged(pd_partition_t *partition, const pdi_pending_t *pending);
+/* Around the apply of a record of ours: what _begin gave goes to _end. */
+int64_t pdi_measure_apply_begin(pd_partition_t *partition);
+void pdi_measure_apply_end(pd_partition_t *partition, int64_t begin_ns,
+                           const Perdure__V1__Record *record);
+/* The store was written. */
+void pdi_measure_flushed(pd_partition_t *partition);
 
 /* answer.c */
 /* Of a command without a call; NULL is allowed. */

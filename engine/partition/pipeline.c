@@ -130,6 +130,7 @@ static bool send_record(pd_partition_t *partition, Perdure__V1__Record *record,
     memcpy(pending->hash_after, partition->tip_hash, PD_RECORD_HASH_SIZE);
     TAILQ_INSERT_TAIL(&partition->pendings, pending, link);
     partition->pending_count++;
+    pdi_measure_append(partition, pending);
     STAILQ_CONCAT(&pending->answers, &partition->barrier_answers);
     return true;
 }
@@ -140,12 +141,15 @@ static bool send_record(pd_partition_t *partition, Perdure__V1__Record *record,
 static pd_status_t apply_appended(pd_partition_t *partition, const pdi_pending_t *pending,
                                   pd_error_t *error)
 {
+    int64_t begin_ns = pdi_measure_apply_begin(partition);
     ProtobufCMessage *message;
 
     pd_arena_reset(&partition->replay_arena);
     PD_TRY(pd_record_decode(partition->options.codec, &partition->replay_arena,
                             pending->append.value, &message, error));
-    return pd_store_apply(partition->store, (Perdure__V1__Record *)message, error);
+    PD_TRY(pd_store_apply(partition->store, (Perdure__V1__Record *)message, error));
+    pdi_measure_apply_end(partition, begin_ns, (Perdure__V1__Record *)message);
+    return PD_OK;
 }
 
 void pdi_pipeline_append(pd_partition_t *partition, Perdure__V1__Record *record,
@@ -384,6 +388,7 @@ static bool settle(pd_partition_t *partition, pdi_pending_t *pending)
 
     TAILQ_REMOVE(&partition->pendings, pending, link);
     partition->pending_count--;
+    pdi_measure_acknowledged(partition, pending);
     partition->expected_offset = pending->append.offset + 1;
     partition->chain.offset = pending->append.offset;
     partition->chain.next_offset = pending->append.offset + 1;
@@ -523,6 +528,7 @@ void pdi_pipeline_fail_all(pd_partition_t *partition, const char *why)
         if (command)
             pdi_command_refuse(partition, command, pd_rpc_unavailable(command->arena, "%s", why));
     }
+    pd_gauge_set(&partition->metrics.pending_count, 0);
     STAILQ_CONCAT(&answers, &partition->barrier_answers);
     while ((answer = STAILQ_FIRST(&answers))) {
         STAILQ_REMOVE_HEAD(&answers, link);

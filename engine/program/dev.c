@@ -1,6 +1,7 @@
 /* `perdure dev`: a whole server in one process. The embedded log commits on a thread of its own. */
 #include <stdio.h>
 
+#include "engine/metrics.h"
 #include "engine/program/program.h"
 #include "engine/program/server.h"
 #include "log/embedded/embedded.h"
@@ -34,7 +35,10 @@ int pd_program_dev(int argc, char **argv)
         return exit_code;
     pd_server_catch_signals();
     if (pd_program_open_embedded(&options, &log, &error) == PD_OK) {
-        exit_code = pd_server_run(&options, log);
+        pd_metrics_t *metrics = pd_metrics_new(pd_engine_metrics, PD_METRIC_ENGINE_COUNT);
+
+        exit_code = pd_server_run(&options, log, metrics);
+        pd_metrics_free(metrics);
         pd_log_close(log);
     } else {
         fprintf(stderr, "perdure: %s\n", error.text);

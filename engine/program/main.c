@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/program/metrics_port.h"
 #include "engine/program/program.h"
 
 static const char usage[] =
@@ -18,8 +19,9 @@ static const char usage[] =
     "  perdure log at --workflow-id ID --time TIME          a workflow as it was then\n"
     "  perdure version\n"
     "\n"
-    "`perdure dev --help` and so on tell more. perdure --print-configuration-doc and\n"
-    "--print-configuration-example print docs/configuration.md and perdure.conf.example.\n";
+    "`perdure dev --help` and so on tell more. perdure --print-configuration-doc,\n"
+    "--print-configuration-example and --print-metrics-doc print docs/configuration.md,\n"
+    "perdure.conf.example and docs/metrics.md.\n";
 
 static const struct {
     const char *flag;
@@ -27,6 +29,7 @@ static const struct {
 } texts[] = {
     {"--print-configuration-doc", pd_program_print_configuration_doc},
     {"--print-configuration-example", pd_program_print_configuration_example},
+    {"--print-metrics-doc", pd_program_print_metrics_doc},
 };
 
 static const struct {

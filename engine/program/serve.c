@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "engine/metrics.h"
 #include "engine/program/program.h"
 #include "engine/program/server.h"
 #include "log/kafka/kafka.h"
@@ -48,6 +49,77 @@ static pd_status_t open_kafka(const pd_program_options_t *options, pd_log_t **lo
     return status;
 }
 
+/* ---- Kafka's metrics ---- */
+
+enum { ACKNOWLEDGED, UNKNOWN, UNSENT, REFUSED, OUTCOME_COUNT };
+
+typedef struct kafka_metrics {
+    pd_log_t *log;
+    pd_counter_t appends[OUTCOME_COUNT];
+    pd_counter_t append_size, latency_us, producers, records_read, size_read, broker_errors;
+    pd_gauge_t in_flight;
+} kafka_metrics_t;
+
+static void collect_kafka(void *ctx)
+{
+    kafka_metrics_t *self = ctx;
+    pd_log_kafka_stats_t stats;
+
+    pd_log_kafka_stats(self->log, &stats);
+    pd_counter_set(&self->appends[ACKNOWLEDGED], stats.acked_count);
+    pd_counter_set(&self->appends[UNKNOWN], stats.unknown_count);
+    pd_counter_set(&self->appends[UNSENT], stats.unsent_count);
+    pd_counter_set(&self->appends[REFUSED], stats.refused_count);
+    pd_counter_set(&self->append_size, stats.append_size);
+    pd_counter_set(&self->latency_us, stats.latency_sum_us);
+    pd_counter_set(&self->producers, stats.producer_count);
+    pd_counter_set(&self->records_read, stats.read_count);
+    pd_counter_set(&self->size_read, stats.read_size);
+    pd_counter_set(&self->broker_errors, stats.broker_error_count);
+    pd_gauge_set(&self->in_flight, (int64_t)stats.in_flight_count);
+}
+
+static void add_kafka_metrics(kafka_metrics_t *self, pd_log_t *log, pd_metrics_t *metrics)
+{
+    static const char *const outcomes[OUTCOME_COUNT] = {"acknowledged", "unknown", "unsent",
+                                                        "refused"};
+    const struct {
+        pd_engine_metric_t metric;
+        pd_counter_t *cell;
+    } counters[] = {
+        {PD_METRIC_KAFKA_APPEND_BYTES, &self->append_size},
+        {PD_METRIC_KAFKA_APPEND_MICROSECONDS, &self->latency_us},
+        {PD_METRIC_KAFKA_PRODUCERS, &self->producers},
+        {PD_METRIC_KAFKA_RECORDS_READ, &self->records_read},
+        {PD_METRIC_KAFKA_BYTES_READ, &self->size_read},
+        {PD_METRIC_KAFKA_BROKER_ERRORS, &self->broker_errors},
+    };
+
+    self->log = log;
+    for (size_t i = 0; i < OUTCOME_COUNT; i++)
+        pd_metrics_add_counter(metrics, PD_METRIC_KAFKA_APPENDS, &self->appends[i], outcomes[i],
+                               NULL);
+    for (size_t i = 0; i < PD_ARRAY_COUNT(counters); i++)
+        pd_metrics_add_counter(metrics, counters[i].metric, counters[i].cell, NULL, NULL);
+    pd_metrics_add_gauge(metrics, PD_METRIC_KAFKA_IN_FLIGHT, &self->in_flight, NULL, NULL);
+    pd_metrics_add_collector(metrics, collect_kafka, self);
+}
+
+/* ---- the subcommand ---- */
+
+static int run(const pd_program_options_t *options, pd_log_t *log)
+{
+    pd_metrics_t *metrics = pd_metrics_new(pd_engine_metrics, PD_METRIC_ENGINE_COUNT);
+    kafka_metrics_t kafka = {0};
+    int exit_code;
+
+    if (options->log == PD_PROGRAM_LOG_KAFKA)
+        add_kafka_metrics(&kafka, log, metrics);
+    exit_code = pd_server_run(options, log, metrics);
+    pd_metrics_free(metrics);
+    return exit_code;
+}
+
 static pd_status_t open_log(const pd_program_options_t *options, pd_log_t **log, pd_error_t *error)
 {
     switch (options->log) {
@@ -72,7 +144,7 @@ int pd_program_serve(int argc, char **argv)
     pd_server_catch_signals();
     status = open_log(&options, &log, &error);
     if (status == PD_OK) {
-        exit_code = pd_server_run(&options, log);
+        exit_code = run(&options, log);
         pd_log_close(log);
     } else if (status == PD_CANCELED) { /* told to stop while the brokers were awaited */
         exit_code = 0;

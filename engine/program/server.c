@@ -17,7 +17,9 @@
 #include "base/random.h"
 #include "engine/frontend/frontend.h"
 #include "engine/frontend_grpc/frontend_grpc.h"
+#include "engine/metrics.h"
 #include "engine/node/node.h"
+#include "engine/program/metrics_port.h"
 
 enum { LOOP_COUNT_MAX = 16, MAILBOX_COUNT = 65536 };
 #define NS_PER_MS ((int64_t)1000000)
@@ -37,10 +39,15 @@ typedef struct server {
     pd_frontend_grpc_t frontend_grpc;
     pd_grpc_server_t *grpc;
     pd_service_t *service; /* health and reflection */
+    pd_metrics_t *metrics;
+    pd_metrics_port_t *metrics_port;            /* NULL: none is wanted */
+    pd_gauge_t mail_counts[LOOP_COUNT_MAX + 1]; /* the front's is the last */
+    pd_gauge_t block_cache_size;
     struct event *signals[2];
     pd_mail_t state_mail; /* a change of the node's state, to main's loop */
     _Atomic(int) node_state;
     _Atomic(bool) state_mail_posted;
+    _Atomic(bool) serving;
     bool stopping, listening;
     int exit_code;
 } server_t;
@@ -110,6 +117,7 @@ static void stop(server_t *self)
     if (self->stopping)
         return;
     self->stopping = true;
+    atomic_store(&self->serving, false);
     if (self->listening) {
         pd_node_release_polls(self->node);
         pd_service_set_serving(self->service, false);
@@ -184,6 +192,7 @@ static void listen_now(server_t *self)
         return;
     }
     self->listening = true;
+    atomic_store(&self->serving, true);
     printf("Perdure is ready: address %s:%u, namespace default, data %s\n",
            self->options->listen.host, pd_grpc_server_port(self->grpc), self->options->data_path);
     fflush(stdout);
@@ -221,6 +230,55 @@ static void on_node_changed(void *ctx, pd_node_state_t state)
     atomic_store(&self->node_state, (int)state);
     if (!atomic_exchange(&self->state_mail_posted, true))
         pd_loop_post(pd_loop_event_loop(self->front), &self->state_mail);
+}
+
+/* ---- metrics ---- */
+
+static bool is_ready(void *ctx)
+{
+    server_t *self = ctx;
+
+    return atomic_load(&self->serving) && atomic_load(&self->node_state) == PD_NODE_READY;
+}
+
+static void collect(void *ctx)
+{
+    server_t *self = ctx;
+
+    pd_node_collect_metrics(self->node);
+    for (uint32_t i = 0; i < self->options->loop_count; i++)
+        pd_gauge_set(&self->mail_counts[i], pd_loop_event_mail_count(self->engine[i]));
+    pd_gauge_set(&self->mail_counts[LOOP_COUNT_MAX], pd_loop_event_mail_count(self->front));
+    pd_gauge_set(&self->block_cache_size, (int64_t)pd_store_shared_cache_usage(self->store_shared));
+}
+
+static pd_status_t open_metrics_port(server_t *self, pd_error_t *error)
+{
+    pd_metrics_port_options_t options = {
+        .listen = &self->options->metrics_listen,
+        .metrics = self->metrics,
+        .is_ready = is_ready,
+        .ctx = self,
+    };
+    char name[24];
+
+    for (uint32_t i = 0; i < self->options->loop_count; i++) {
+        snprintf(name, sizeof(name), "engine-%u", i);
+        pd_metrics_add_gauge(self->metrics, PD_METRIC_LOOP_MAILS, &self->mail_counts[i], name,
+                             NULL);
+    }
+    pd_metrics_add_gauge(self->metrics, PD_METRIC_LOOP_MAILS, &self->mail_counts[LOOP_COUNT_MAX],
+                         "front", NULL);
+    pd_metrics_add_gauge(self->metrics, PD_METRIC_ROCKSDB_BYTES, &self->block_cache_size,
+                         "block_cache", NULL);
+    pd_metrics_add_collector(self->metrics, collect, self);
+    if (!self->options->metrics_listen.host[0])
+        return PD_OK;
+    PD_TRY(pd_metrics_port_new(&options, &self->metrics_port, error));
+    printf("Perdure metrics: http://%s:%u/metrics\n", self->options->metrics_listen.host,
+           pd_metrics_port_number(self->metrics_port));
+    fflush(stdout);
+    return PD_OK;
 }
 
 /* ---- putting it together ---- */
@@ -263,12 +321,15 @@ static void make_node(server_t *self)
         .namespaces = self->namespaces,
         .default_namespace = "default",
         .seed = pd_os_entropy(),
+        .metrics = self->metrics,
+        .precise_ns = pd_os_monotonic_ns,
     };
     pd_frontend_options_t frontend_options = {
         .loop = pd_loop_event_loop(self->front),
         .namespaces = self->namespaces,
         .seed = pd_os_entropy(),
-        .history_shard_count = self->options->partition_count,
+        .history_shard_count = (int32_t)self->options->partition_count,
+        .metrics = self->metrics,
     };
 
     self->node = pd_node_new(&options);
@@ -294,7 +355,7 @@ static pd_status_t make(server_t *self, pd_error_t *error)
     self->namespaces = pd_namespaces_new();
     make_loops(self);
     make_node(self);
-    return PD_OK;
+    return open_metrics_port(self, error);
 }
 
 static void run(server_t *self)
@@ -318,24 +379,29 @@ static void run(server_t *self)
         event_free(self->signals[i]);
 }
 
+/* Also of what was made in part. */
 static void unmake(server_t *self)
 {
+    pd_metrics_port_free(self->metrics_port);
     if (self->grpc)
         pd_grpc_server_free(self->grpc);
-    pd_service_free(self->service);
-    pd_frontend_free(self->frontend);
-    pd_node_free(self->node);
-    for (uint32_t i = 0; i < self->options->loop_count; i++)
-        pd_loop_event_free(self->engine[i]);
-    pd_loop_event_free(self->front);
-    pd_store_shared_free(self->store_shared);
-    pd_record_codec_free(self->codec);
-    pd_record_codec_free(self->command_codec);
-    pd_record_codec_free(self->rejected_codec);
-    pd_namespaces_free(self->namespaces);
+    if (self->node) {
+        pd_service_free(self->service);
+        pd_frontend_free(self->frontend);
+        pd_node_free(self->node);
+        for (uint32_t i = 0; i < self->options->loop_count; i++)
+            pd_loop_event_free(self->engine[i]);
+        pd_loop_event_free(self->front);
+        pd_record_codec_free(self->codec);
+        pd_record_codec_free(self->command_codec);
+        pd_record_codec_free(self->rejected_codec);
+        pd_namespaces_free(self->namespaces);
+    }
+    if (self->store_shared)
+        pd_store_shared_free(self->store_shared);
 }
 
-int pd_server_run(const pd_program_options_t *options, pd_log_t *log)
+int pd_server_run(const pd_program_options_t *options, pd_log_t *log, pd_metrics_t *metrics)
 {
     server_t *self = PD_NEW(server_t);
     pd_error_t error;
@@ -344,12 +410,13 @@ int pd_server_run(const pd_program_options_t *options, pd_log_t *log)
     PD_ASSERT(options->loop_count > 0 && options->loop_count <= LOOP_COUNT_MAX);
     self->options = options;
     self->log = log;
-    if (make(self, &error) != PD_OK) {
+    self->metrics = metrics;
+    if (make(self, &error) == PD_OK) {
+        run(self);
+    } else {
         fprintf(stderr, "perdure: %s\n", error.text);
-        pd_free(self);
-        return 1;
+        self->exit_code = 1;
     }
-    run(self);
     exit_code = self->exit_code;
     unmake(self);
     pd_free(self);

@@ -82,6 +82,29 @@ pd_status_t pdi_db_error(char *text, const char *doing, pd_error_t *error)
     return status;
 }
 
+size_t pd_store_shared_cache_usage(const pd_store_shared_t *shared)
+{
+    return rocksdb_cache_get_usage(shared->block_cache);
+}
+
+static uint64_t number_of(const pd_store_t *store, int table, const char *property)
+{
+    uint64_t number = 0;
+
+    if (rocksdb_property_int_cf(store->db.rocks, store->db.families[table], property, &number) != 0)
+        return 0;
+    return number;
+}
+
+void pd_store_memory(const pd_store_t *store, pd_store_memory_t *memory)
+{
+    memory->memtable_size = memory->table_reader_size = 0;
+    for (int i = 0; i < PDI_TABLE_COUNT; i++) {
+        memory->memtable_size += number_of(store, i, "rocksdb.size-all-mem-tables");
+        memory->table_reader_size += number_of(store, i, "rocksdb.estimate-table-readers-mem");
+    }
+}
+
 static void make_directories(rocksdb_env_t *env, const char *path)
 {
     char *copy = pd_strdup(path);

@@ -14,6 +14,8 @@ from pathlib import Path
 from temporalio.client import Client
 from temporalio.runtime import Runtime, TelemetryConfig
 
+from tests.launch import Launcher, add_log_option
+
 from . import cases, golang
 from .case import CASES, Case, Registered
 from .perdure import BINARY, Perdure
@@ -28,11 +30,12 @@ def arguments() -> argparse.Namespace:
     )
     parser.add_argument("--list", action="store_true", help="list the cases and stop")
     parser.add_argument("--binary", type=Path, default=BINARY, help="Perdure's executable")
+    add_log_option(parser)
     parser.add_argument("--jobs", type=int, default=4, help="cases at once")
     return parser.parse_args()
 
 
-def chosen(patterns: list[str] | None) -> list[Registered]:
+def chosen(patterns: list[str] | None, log: str) -> list[Registered]:
     """The cases to run, in order of definition."""
     for module in sorted(found.name for found in pkgutil.iter_modules(cases.__path__)):
         importlib.import_module(f"{cases.__name__}.{module}")
@@ -40,7 +43,7 @@ def chosen(patterns: list[str] | None) -> list[Registered]:
              if not patterns or any(fnmatch.fnmatch(one.name, pattern) for pattern in patterns)]
     if not found:
         sys.exit(f"no case matches {', '.join(patterns)}; see --list")
-    return found
+    return [one for one in found if log == "embedded" or not one.embedded]
 
 
 class Suite:
@@ -48,12 +51,13 @@ class Suite:
 
     def __init__(self, options: argparse.Namespace):
         self.binary = options.binary
+        self.launcher = Launcher(options.log)
         self.places = asyncio.Semaphore(options.jobs)
         self.quiet = Runtime(telemetry=TelemetryConfig(logging=None))
         self.failed: list[str] = []
 
     async def run(self, selected: list[Registered]) -> None:
-        shared = Perdure(self.binary)
+        shared = self.server()
         try:
             await shared.start()
             await asyncio.gather(*(self.one(registered, shared) for registered in selected))
@@ -62,11 +66,15 @@ class Suite:
                 print(f"FAIL the shared server ended by itself or badly:\n{shared.output()}")
         finally:
             shared.close()
+            self.launcher.close()
+
+    def server(self) -> Perdure:
+        return Perdure(self.binary, launcher=self.launcher)
 
     async def one(self, registered: Registered, shared: Perdure) -> None:
         async with self.places:
             begin = time.monotonic()
-            server = Perdure(self.binary) if registered.alone else shared
+            server = self.server() if registered.alone else shared
             try:
                 if registered.alone:
                     await server.start()
@@ -90,7 +98,7 @@ class Suite:
 def main() -> int:
     """Returns the exit code."""
     options = arguments()
-    selected = chosen(options.only)
+    selected = chosen(options.only, options.log)
     if options.list:
         print("\n".join(f"{one.name:32} {one.about}" for one in selected))
         return 0

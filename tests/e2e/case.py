@@ -24,19 +24,21 @@ PATIENCE_S = 60
 
 @dataclass
 class Registered:
-    """A case and what it needs. alone: a server of its own, which it may stop or kill."""
+    """A case and what it needs. alone: a server of its own, which it may stop or kill. embedded:
+    it is about the embedded log."""
 
     name: str
     body: Callable[["Case"], Awaitable[None]]
     alone: bool
     about: str
     needs_go: bool
+    embedded: bool
 
 
 CASES: dict[str, Registered] = {}
 
 
-def case(*, alone: bool = False, language: str = "") -> Callable:
+def case(*, alone: bool = False, language: str = "", embedded: bool = False) -> Callable:
     """Registers a function as a case; with a language it is run with that worker, as
     `name_language`."""
 
@@ -45,7 +47,8 @@ def case(*, alone: bool = False, language: str = "") -> Callable:
         assert name not in CASES, name
         run = (lambda t: body(t, language)) if language else body
         about = (body.__doc__ or "").splitlines()[0]
-        CASES[name] = Registered(name, run, alone, about, needs_go=name.split("_")[-1] == "go")
+        CASES[name] = Registered(name, run, alone, about, needs_go=name.split("_")[-1] == "go",
+                                 embedded=embedded)
         return body
 
     return register

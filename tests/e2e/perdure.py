@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.parity.harness.server import ROOT, Server, free_port
+from tests.launch import Launcher, free_port
+from tests.parity.harness.server import ROOT, Server
 
 BINARY = ROOT / "build/release/perdure"
 STOP_TIMEOUT_S = 30
@@ -19,9 +20,12 @@ class Perdure(Server):
     """Beyond the parity suite's server: survives its process. `directory/data` holds the data until
     close()."""
 
-    def __init__(self, binary: Path = BINARY, prefix: str = "e2e-perdure-"):
+    def __init__(self, binary: Path = BINARY, prefix: str = "e2e-perdure-",
+                 launcher: Launcher | None = None):
         super().__init__("perdure", f"127.0.0.1:{free_port()}")
         self.binary = Path(binary).resolve()
+        self.launcher = launcher or Launcher()
+        self.metrics_port = free_port()
         self.directory = tempfile.mkdtemp(prefix=prefix)
         self.data = Path(self.directory) / "data"
 
@@ -31,7 +35,15 @@ class Perdure(Server):
 
     def launch(self) -> None:
         """Starts the process without waiting until it is ready."""
-        self._spawn([str(self.binary), "dev", "--data", str(self.data), "--port", str(self.port)])
+        self._spawn(
+            self.command(None, None, "--metrics-listen", f"127.0.0.1:{self.metrics_port}")
+        )
+
+    def command(self, data: Path | None = None, port: int | None = None,
+                *more: str) -> list[str]:
+        """The command line that starts it; with other data or on another port, another server."""
+        return self.launcher.command(self.binary, data or self.data,
+                                     self.port if port is None else port, *more)
 
     async def start(self) -> None:
         """Starts the process and waits until it answers."""
@@ -64,7 +76,11 @@ class Perdure(Server):
 
     def run(self, *arguments: str, timeout: float = 60) -> subprocess.CompletedProcess:
         """Runs the executable with other arguments, to its end."""
-        command = [str(self.binary), *arguments]
+        return self.run_command([str(self.binary), *arguments], timeout)
+
+    @staticmethod
+    def run_command(command: list[str], timeout: float = 60) -> subprocess.CompletedProcess:
+        """Runs a command to its end."""
         return subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False)
 
     def log(self, subcommand: str, *arguments: str) -> subprocess.CompletedProcess:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import time
 from datetime import timedelta
+from pathlib import Path
 
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import GetWorkflowExecutionHistoryRequest
@@ -67,7 +68,7 @@ async def sigterm_answers_long_polls(t: Case) -> None:
     assert not page.history.events and page.next_page_token, page
 
 
-@case(alone=True)
+@case(alone=True, embedded=True)
 async def second_server_is_refused(t: Case) -> None:
     """Two servers on one data directory would spoil it; the second says so and goes."""
     second = await asyncio.to_thread(
@@ -84,14 +85,14 @@ async def second_server_is_refused(t: Case) -> None:
 @case(alone=True)
 async def port_in_use(t: Case) -> None:
     """A port that is taken: a clear message and exit code 1."""
-    other = await asyncio.to_thread(t.server.run, "dev", "--data", f"{t.server.directory}/other",
-                                    "--port", str(t.server.port))
+    command = t.server.command(Path(t.server.directory) / "other")
+    other = await asyncio.to_thread(t.server.run_command, command)
     assert other.returncode == 1, other
     assert "in use" in other.stderr.lower() and str(t.server.port) in other.stderr, other.stderr
     assert "ready" not in other.stdout, other.stdout
 
 
-@case(alone=True)
+@case(alone=True, embedded=True)
 async def log_can_be_read(t: Case) -> None:
     """`log dump` prints JSON, one record per line, beside the running server; `log verify` follows
     the chains."""

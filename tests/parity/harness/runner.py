@@ -19,6 +19,8 @@ from typing import Any
 import temporalio.client
 from temporalio.runtime import Runtime, TelemetryConfig
 
+from tests.launch import Launcher, add_log_option
+
 from . import compare, normalise, registry
 from .server import ROOT, Server
 from .session import Session
@@ -70,6 +72,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument(
         "--binary", default=str(ROOT / "build/release/perdure"), help="Perdure's executable"
     )
+    add_log_option(parser)
     parser.add_argument(
         "--only", action="append", metavar="NAME", help="program or group; * allowed; repeatable"
     )
@@ -157,6 +160,7 @@ async def observe(
 class Run:
     def __init__(self, options: argparse.Namespace):
         self.options = options
+        self.launcher = Launcher(options.log)
         self.justified = compare.Justified(HERE / "differences.toml")
         self.servers: list[Server] = []
         self.clients: list[Any] = []
@@ -185,6 +189,7 @@ class Run:
         finally:
             for server in self.servers:
                 server.stop()
+            self.launcher.close()
         return self.summary(programs, time.monotonic() - begin)
 
     async def connect(self, server: Server) -> Any:
@@ -216,7 +221,7 @@ class Run:
         binary = Path(self.options.binary)
         if not binary.exists():
             raise SystemExit(f"{binary} does not exist: build it first, or give --perdure ADDRESS")
-        return Server.start_perdure(binary.resolve())
+        return Server.start_perdure(binary, self.launcher)
 
     def start_servers(self) -> None:
         reference, perdure = self.options.reference, self.options.perdure

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -14,14 +13,10 @@ import grpc.aio
 from temporalio.api.workflowservice.v1 import request_response_pb2 as messages
 from temporalio.api.workflowservice.v1 import service_pb2_grpc as service
 
+from tests.launch import Launcher, free_port
+
 ROOT = Path(__file__).resolve().parents[3]
 START_TIMEOUT_S = 60
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Server:
@@ -42,13 +37,11 @@ class Server:
         return server
 
     @classmethod
-    def start_perdure(cls, binary: Path) -> "Server":
+    def start_perdure(cls, binary: Path, launcher: Launcher) -> "Server":
         port = free_port()
         server = cls("perdure", f"127.0.0.1:{port}")
         server.directory = tempfile.mkdtemp(prefix="parity-perdure-")
-        server._spawn(
-            [str(binary), "dev", "--data", f"{server.directory}/data", "--port", str(port)]
-        )
+        server._spawn(launcher.command(binary, f"{server.directory}/data", port))
         return server
 
     def _spawn(self, command: list[str]) -> None:
