@@ -105,10 +105,13 @@ typedef struct pdi_query {
     UT_hash_handle hh;
     uint64_t id;
     pdi_query_state_t state;
-    bool handed_out; /* to a worker; whoever else comes for it is too late */
+    bool with_worker;              /* as a direct query; whoever else comes for it is too late */
+    bool answerable;               /* a worker has, or had, it as a direct query */
+    int64_t task_started_event_id; /* the workflow task that it went with */
+    int32_t task_attempt;
     struct pdi_run *run;
     pd_command_t *command;
-    pd_timer_t sticky_timer; /* nobody took it there: try the normal queue */
+    pd_timer_t sticky_timer; /* no answer from there: try the normal queue */
 } pdi_query_t;
 
 /* What the partition keeps beside a run that somebody waits on. Pins the run in the store. */
@@ -349,7 +352,8 @@ void pdi_outbox_appended(pdi_pending_t *pending, const Perdure__V1__Transition *
 
 /* query.c */
 void pdi_query_start(pd_partition_t *partition, pd_command_t *command);
-/* The buffered queries of the run go out with the task being started. */
+/* The queries of the run go out with the task being started: those that wait for it, and direct
+ * ones. */
 size_t pdi_query_attach(
     pd_partition_t *partition, pd_execution_t *exec, pd_arena_t *arena,
     Temporal__Api__Workflowservice__V1__PollWorkflowTaskQueueResponse__QueriesEntry ***entries);

@@ -1,10 +1,14 @@
 /* Queries: a worker is asked, nothing is recorded.
  *
- *     decide --a workflow task exists--> BUFFERED --task started--> ATTACHED --completed-->
- * answered |                                  ^                          | | '--- failed, timed out
- * ----+--- not among the results,
- *        '--none, or the run is closed--> OFFERED <--------------------'    or the run closed
- *                                            '--worker answers--> answered
+ *   decide --a workflow task exists--> BUFFERED --task started--> ATTACHED --completed--> answered
+ *     |                                 |    ^                      ^   |
+ *     |                        no task  |    '--- its task is over -|---'
+ *     |                          is left|         without an answer |
+ *     '--none, or the run is closed--> OFFERED -----task started----'
+ *                                         '--worker answers--> answered
+ *
+ * A direct query goes with the next workflow task, too: a worker drops a direct query when it has
+ * seen a later workflow task by the time it comes to it. The first answer is taken.
  *
  * An answer leaves once everything that the worker can have seen counts. */
 #include <temporal/api/errordetails/v1/message.pb-c.h>
@@ -208,6 +212,7 @@ static void offer(pd_partition_t *partition, pdi_query_t *query, bool sticky)
     };
 
     query->state = PDI_QUERY_OFFERED;
+    query->with_worker = false;
     if (sticky) {
         query->sticky_timer.fire = on_sticky_timeout;
         pd_loop_timer_start(partition->options.loop, &query->sticky_timer,
@@ -299,12 +304,12 @@ void pd_partition_hand_out_query(pd_partition_t *partition, pd_poll_t *poll, uin
     pd_error_t error;
     pd_buf_t history;
 
-    if (!query || query->state != PDI_QUERY_OFFERED || query->handed_out) {
+    if (!query || query->state != PDI_QUERY_OFFERED || query->with_worker) {
         partition->options.sink.poll_returned(partition->options.sink.ctx, poll);
         return;
     }
-    query->handed_out = true;
-    pd_loop_timer_stop(partition->options.loop, &query->sticky_timer);
+    query->with_worker = true;
+    query->answerable = true;
     response = PD_PB_NEW(arena, poll_response_t,
                          temporal__api__workflowservice__v1__poll_workflow_task_queue_response);
     fill_direct(arena, query, response);
@@ -327,7 +332,7 @@ void pd_partition_answer_query(
 {
     pdi_query_t *query = find(partition, strtoull(pd_pb_str(token->query_id), NULL, 10));
 
-    if (!query || query->state != PDI_QUERY_OFFERED) {
+    if (!query || !query->answerable) {
         pd_call_fail(call,
                      pd_rpc_not_found(call->arena, "query task not found, or already expired"));
         return;
@@ -344,6 +349,7 @@ void pd_partition_answer_query(
 size_t pdi_query_attach(pd_partition_t *partition, pd_execution_t *exec, pd_arena_t *arena,
                         queries_entry_t ***entries)
 {
+    const Perdure__V1__WorkflowTaskRow *task = exec->row->workflow_task;
     pdi_run_t *run = exec->engine;
     size_t count = 0, at = 0;
     pdi_query_t *query;
@@ -351,14 +357,17 @@ size_t pdi_query_attach(pd_partition_t *partition, pd_execution_t *exec, pd_aren
     if (!run)
         return 0;
     TAILQ_FOREACH (query, &run->queries, link)
-        count += query->state == PDI_QUERY_BUFFERED;
+        count += query->state != PDI_QUERY_ATTACHED;
     *entries = pd_arena_calloc(arena, count + 1, sizeof(**entries));
     TAILQ_FOREACH (query, &run->queries, link) {
         queries_entry_t *entry;
 
-        if (query->state != PDI_QUERY_BUFFERED)
+        if (query->state == PDI_QUERY_ATTACHED)
             continue;
+        pd_loop_timer_stop(partition->options.loop, &query->sticky_timer);
         query->state = PDI_QUERY_ATTACHED;
+        query->task_started_event_id = task->started_event_id;
+        query->task_attempt = task->attempt;
         entry = PD_PB_NEW(
             arena, queries_entry_t,
             temporal__api__workflowservice__v1__poll_workflow_task_queue_response__queries_entry);
@@ -385,6 +394,13 @@ static void answer_attached(
     }
 }
 
+/* The next task may have been started by what ended the one before. */
+static bool is_over(const pdi_query_t *query, const Perdure__V1__WorkflowTaskRow *task)
+{
+    return !task || task->started_event_id != query->task_started_event_id ||
+           task->attempt != query->task_attempt;
+}
+
 /* One query whose workflow task is over, or will never come. */
 static void move_on(pd_partition_t *partition, pdi_query_t *query)
 {
@@ -403,7 +419,6 @@ static void move_on(pd_partition_t *partition, pdi_query_t *query)
 void pdi_query_run_changed(pd_partition_t *partition, pd_execution_t *exec, pd_command_t *command)
 {
     const Perdure__V1__WorkflowTaskRow *task = pd_execution_workflow_task(exec);
-    bool started = task && task->started_event_id;
     pdi_run_t *run = exec->engine;
     pdi_query_t *query, *next;
     /* Answering the last query would release the run under our feet. */
@@ -414,7 +429,7 @@ void pdi_query_run_changed(pd_partition_t *partition, pd_execution_t *exec, pd_c
         answer_attached(partition, run, command->request);
     for (query = TAILQ_FIRST(&run->queries); query; query = next) {
         next = TAILQ_NEXT(query, link);
-        if (query->state == PDI_QUERY_ATTACHED && !started)
+        if (query->state == PDI_QUERY_ATTACHED && is_over(query, task))
             query->state = PDI_QUERY_BUFFERED; /* its task ended without an answer */
         if (query->state == PDI_QUERY_BUFFERED)
             move_on(partition, query);

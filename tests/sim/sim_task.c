@@ -339,6 +339,14 @@ static void plan(task_t *task)
     pd_loop_timer_start(sim_clients_loop(sim), &task->timer, sim_now_ns(sim) + delay_ns);
 }
 
+/* A direct query that comes to a cached run after a later workflow task, as SDKs see it. */
+static bool is_outdated(sim_worker_t *worker, const poll_response_t *response)
+{
+    const sim_cached_t *cached = cached_of(worker, response->workflow_execution->run_id);
+
+    return cached && response->previous_started_event_id < cached->flow.next_event_id - 1;
+}
+
 void sim_task_begin(sim_worker_t *worker, const poll_response_t *response, bool sticky)
 {
     sim_t *sim = worker->sim;
@@ -351,6 +359,8 @@ void sim_task_begin(sim_worker_t *worker, const poll_response_t *response, bool 
     if (sim_fault(sim, 5))
         forget(worker, response->workflow_execution->run_id);
     if (sim_fault(sim, 5)) /* never answered */
+        return;
+    if (response->query && !response->history && is_outdated(worker, response)) /* dropped */
         return;
     task = PD_NEW(task_t);
     task->worker = worker;
