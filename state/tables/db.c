@@ -17,6 +17,10 @@ enum {
     INFO_LOG_LEVEL_HEADER = 5, /* rocksdb::HEADER_LEVEL */
     KEY_TEXT_SIZE = 256,
     HASH_BUCKETS = 16 * 1024, /* of a write buffer that is a hash table */
+    /* In memory (tests, the simulator) stores are small and opened all the time: what a write
+     * buffer costs when it is made and iterated over counts more than what a row costs. */
+    ARENA_BLOCK_SIZE_IN_MEMORY = 8 * 1024,
+    HASH_BUCKETS_IN_MEMORY = 64,
     HISTORY_NUMBER_SIZE = 8,
 };
 
@@ -158,7 +162,7 @@ static bool wants_skip_list(pdi_table_t table)
  * random order: a hash table costs a third of the default skip list on this thread; it is sorted
  * when it is flushed to a file, on RocksDB's thread. Iterating over all rows (scan, dump) must ask
  * for total order, and sorts a copy. */
-static void use_hash_table(rocksdb_options_t *options, pdi_table_t table)
+static void use_hash_table(rocksdb_options_t *options, pdi_table_t table, size_t bucket_count)
 {
     rocksdb_slicetransform_t *transform = rocksdb_slicetransform_create_noop();
 
@@ -172,7 +176,7 @@ static void use_hash_table(rocksdb_options_t *options, pdi_table_t table)
                                                   is_history_key, is_in_range, transform_name);
     }
     rocksdb_options_set_prefix_extractor(options, transform);
-    rocksdb_options_set_hash_link_list_rep(options, HASH_BUCKETS);
+    rocksdb_options_set_hash_link_list_rep(options, bucket_count);
 }
 
 static rocksdb_options_t *options_new(const pd_store_shared_t *shared, pdi_table_t for_table)
@@ -188,12 +192,13 @@ static rocksdb_options_t *options_new(const pd_store_shared_t *shared, pdi_table
     rocksdb_options_set_atomic_flush(options, 1);
     rocksdb_options_set_db_write_buffer_size(options, buffer_size);
     rocksdb_options_set_write_buffer_size(options, buffer_size / 2);
-    rocksdb_options_set_arena_block_size(options, ARENA_BLOCK_SIZE);
+    rocksdb_options_set_arena_block_size(options, shared->in_memory ? ARENA_BLOCK_SIZE_IN_MEMORY
+                                                                    : ARENA_BLOCK_SIZE);
     rocksdb_options_set_max_write_buffer_number(options, 3);
     /* One writer: plain inserts are cheaper, and neighbouring keys cheaper still. */
     rocksdb_options_set_allow_concurrent_memtable_write(options, 0);
     rocksdb_options_set_enable_write_thread_adaptive_yield(options, 0);
-    use_hash_table(options, for_table);
+    use_hash_table(options, for_table, shared->in_memory ? HASH_BUCKETS_IN_MEMORY : HASH_BUCKETS);
     rocksdb_options_set_compression(options, rocksdb_lz4_compression);
     rocksdb_options_set_level_compaction_dynamic_level_bytes(options, 1);
     rocksdb_options_set_max_background_jobs(options, BACKGROUND_JOBS);
