@@ -250,6 +250,8 @@ void pd_frontend_handle(pd_frontend_t *frontend, const char *path, pd_bytes_t me
     PD_ASSERT_LOOP(frontend->options.loop);
     PD_ASSERT(call->home == frontend->options.loop);
     call->method = "";
+    call->path = path;
+    call->message = message;
     rpc->frontend = frontend;
     rpc->call = call;
     rpc->arena = call->arena;
