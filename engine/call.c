@@ -23,7 +23,9 @@ static void run_finish(pd_mail_t *mail)
 {
     pd_call_t *call = PD_CONTAINER_OF(mail, pd_call_t, mail);
 
-    if (call->hold_count)
+    if (call->not_taken && call->again && !atomic_load(&call->canceled))
+        call->again(call);
+    else if (call->hold_count)
         call->finish_due = true;
     else
         finish(call);
@@ -72,4 +74,10 @@ void pd_call_fail(pd_call_t *call, const pd_rpc_error_t *error)
     PD_ASSERT(!call->error && !call->data);
     call->error = error;
     send_home(call);
+}
+
+void pd_call_fail_not_taken(pd_call_t *call, const pd_rpc_error_t *error)
+{
+    call->not_taken = true;
+    pd_call_fail(call, error);
 }

@@ -23,6 +23,12 @@ struct pd_call {
     pd_arena_t *arena;
     const char *method; /* e.g. "StartWorkflowExecution" */
     ProtobufCMessage *request;
+    const char *path;   /* "/package.Service/Method", lent until the answer */
+    pd_bytes_t message; /* the request's bytes as they came, lent until the answer */
+    /* The request's headers by index, strings lent until the answer; false: no more. NULL: the call
+     * came without any. */
+    bool (*header_at)(const void *headers, size_t index, const char **name, const char **value);
+    const void *headers;
     int64_t deadline_ns;      /* wall clock; INT64_MAX: none */
     const char *client_name;  /* header client-name, "" when absent */
     bool follows_next_run_id; /* header supported-features says so */
@@ -30,6 +36,7 @@ struct pd_call {
 
     /* The answer: `error`, or `data` (pd_alloc'ed, taken by whoever finishes). */
     const pd_rpc_error_t *error;
+    bool not_taken; /* with `error`: surely nothing came of the call, it may be tried again */
     uint8_t *data;
     size_t size;
     /* Runs on the home loop, once, after an answer was given. */
@@ -41,8 +48,17 @@ struct pd_call {
     /* Where the router sent the call, for a cancellation to follow it. The frontend's loop sets
      * these before the call leaves. */
     pd_loop_t *routed_to;
-    enum { PD_CALL_AT_PARTITION, PD_CALL_AT_MATCHING } canceled_at;
+    enum {
+        PD_CALL_AT_PARTITION,
+        PD_CALL_AT_MATCHING,
+        PD_CALL_AT_PEER, /* on another node, or on its way there: engine/forward */
+    } canceled_at;
     void *place;
+
+    /* A router that would rather send a call elsewhere than let it fail sets these before the call
+     * leaves: instead of `finish`, `again` gets a call that comes home not_taken, and holds it. */
+    void (*again)(pd_call_t *call);
+    void *router, *routed;
 
     /* Set while the holder, on routed_to, lets the call wait: what gets it out again. */
     void (*unpark)(pd_call_t *call);
@@ -63,5 +79,8 @@ void pd_call_respond(pd_call_t *call, const void *response);
 void pd_call_respond_data(pd_call_t *call, uint8_t *data, size_t size);
 /* The error lives in the call's arena or forever. @thread holder */
 void pd_call_fail(pd_call_t *call, const pd_rpc_error_t *error);
+/* As pd_call_fail, for a call that was not even begun, or only read: it may be tried again, here or
+ * elsewhere. Never for a call whose outcome is unknown. @thread holder */
+void pd_call_fail_not_taken(pd_call_t *call, const pd_rpc_error_t *error);
 
 #endif

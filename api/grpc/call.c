@@ -209,6 +209,16 @@ const char *pd_grpc_call_header(const pd_grpc_call_t *call, const char *name)
     return NULL;
 }
 
+bool pd_grpc_call_header_at(const pd_grpc_call_t *call, size_t index, const char **name,
+                            const char **value)
+{
+    if (index >= call->header_count)
+        return false;
+    *name = (const char *)pdi_grpc_rcbuf(call->headers[index].name).data;
+    *value = (const char *)pdi_grpc_rcbuf(call->headers[index].value).data;
+    return true;
+}
+
 int64_t pd_grpc_call_deadline_ns(const pd_grpc_call_t *call)
 {
     return call->deadline_ns;

@@ -14,6 +14,7 @@
 #ifndef PD_API_GRPC_CALL_H
 #define PD_API_GRPC_CALL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -66,6 +67,10 @@ const char *pd_grpc_call_path(const pd_grpc_call_t *call);
  * of
  * "-bin" headers are still in base64 (see text.h). */
 const char *pd_grpc_call_header(const pd_grpc_call_t *call, const char *name);
+/* All of them by index, in the order of coming, pseudo-headers too; false: there is no such index.
+ * NUL-terminated, lent until the call is answered. */
+bool pd_grpc_call_header_at(const pd_grpc_call_t *call, size_t index, const char **name,
+                            const char **value);
 /* Wall clock, ns since 1970; INT64_MAX when the peer gave none. The server enforces it. */
 int64_t pd_grpc_call_deadline_ns(const pd_grpc_call_t *call);
 /* Unary: the request, inflated. */

@@ -143,6 +143,7 @@ static void tell(pd_grpc_pending_t *pending, int code, const char *message, bool
         .code = code,
         .message = message ? message : "",
         .from_peer = from_peer,
+        .unsent = pending->unsent,
     };
 
     if (code == PD_GRPC_OK)
@@ -201,6 +202,7 @@ void pdi_grpc_pending_closed(pd_grpc_pending_t *pending, uint32_t http2_error)
         pdi_grpc_client_wake(pending->client);
         return;
     }
+    pending->unsent = unprocessed;
     if (!pending->abandoned)
         tell_outcome(pending, http2_error);
     free_pending(pending);
@@ -259,6 +261,7 @@ static void start_on(pdi_grpc_channel_t *channel, pd_grpc_pending_t *pending)
 static void add_failed(pd_grpc_pending_t *pending, const char *message)
 {
     pending->local_code = PD_GRPC_UNAVAILABLE;
+    pending->unsent = true;
     pending->message = pd_strdup(message);
     list_append(&pending->client->failed, pending);
     pdi_grpc_client_wake(pending->client);

@@ -47,6 +47,7 @@ typedef struct pd_grpc_reply {
     pd_bytes_t data;     /* the answer when code is OK */
     pd_bytes_t details;  /* grpc-status-details-bin, decoded */
     bool from_peer;      /* the server said so; else the status was made here */
+    bool unsent;         /* it surely never reached the server's code: to repeat it is safe */
 } pd_grpc_reply_t;
 
 typedef struct pd_grpc_request {

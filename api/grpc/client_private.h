@@ -38,6 +38,7 @@ struct pd_grpc_pending {
     bool metadata_is_static;
     bool compressed; /* the request */
     bool not_sent;   /* nghttp2 could not send the request at all */
+    bool unsent;     /* it ended without having reached the server's code */
     bool ended;      /* END_STREAM has come */
     bool gzip_answer;
     bool has_message;

@@ -266,6 +266,8 @@ void pd_frontend_handle(pd_frontend_t *frontend, const char *path, pd_bytes_t me
     call->method = "";
     call->metrics = &frontend->metrics[pd_methods_count(frontend->methods)];
     call->began_ns = pd_loop_now_ns(frontend->options.loop);
+    call->path = path;
+    call->message = message;
     rpc->frontend = frontend;
     rpc->call = call;
     rpc->arena = call->arena;

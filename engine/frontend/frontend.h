@@ -32,8 +32,9 @@ void pd_frontend_free(pd_frontend_t *frontend);
 
 /* `path` is "/package.Service/Method", `message` the request's bytes, lent until the call is
  * answered. The caller has set the call's arena, home (= the frontend's loop), deadline_ns,
- * client_name, finish and user; method and request are set here. The call is answered exactly once,
- * perhaps before this returns (`finish` itself always runs later, by mail). @thread loop */
+ * client_name, finish and user; method, request, path and message are set here. The call is
+ * answered exactly once, perhaps before this returns (`finish` itself always runs later, by mail).
+ * @thread loop */
 void pd_frontend_handle(pd_frontend_t *frontend, const char *path, pd_bytes_t message,
                         pd_call_t *call);
 /* The client went away or its deadline passed. The call is still answered once. Not after `finish`.

@@ -22,6 +22,11 @@ static void finish(pd_call_t *call)
     pd_grpc_call_respond(grpc, data, size);
 }
 
+static bool header_at(const void *headers, size_t index, const char **name, const char **value)
+{
+    return pd_grpc_call_header_at(headers, index, name, value);
+}
+
 static void on_call(void *ctx, pd_grpc_call_t *grpc)
 {
     pd_frontend_grpc_t *self = ctx;
@@ -36,6 +41,8 @@ static void on_call(void *ctx, pd_grpc_call_t *grpc)
     call->client_name = client_name ? client_name : "";
     call->follows_next_run_id = features && strstr(features, "follows-next-run-id");
     atomic_init(&call->canceled, false);
+    call->header_at = header_at;
+    call->headers = grpc;
     call->finish = finish;
     call->user = grpc;
     pd_grpc_call_set_user(grpc, call);

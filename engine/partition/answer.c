@@ -28,6 +28,14 @@ void pdi_command_refuse(pd_partition_t *partition, pd_command_t *command,
         pdi_command_drop(command);
 }
 
+void pdi_command_not_taken(pd_partition_t *partition, pd_command_t *command,
+                           const pd_rpc_error_t *error)
+{
+    if (command->call)
+        command->call->not_taken = true;
+    pdi_command_refuse(partition, command, error);
+}
+
 pd_command_t *pd_command_new(const pd_command_kind_t *kind)
 {
     pd_arena_t arena;

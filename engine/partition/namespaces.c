@@ -59,7 +59,7 @@ void pd_partition_register_namespace(pd_partition_t *partition, pd_call_t *call,
     PD_ASSERT_LOOP(partition->options.loop);
     PD_ASSERT(partition->options.index == 0);
     if (partition->state != PD_PARTITION_OWNER || partition->stopping) {
-        pd_call_fail(call, pd_rpc_unavailable(call->arena, "partition 0 is not ready"));
+        pd_call_fail_not_taken(call, pd_rpc_unavailable(call->arena, "partition 0 is not ready"));
         return;
     }
     /* Also those whose record is in flight: two clients may register one name at once. */

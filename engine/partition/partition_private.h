@@ -279,6 +279,9 @@ void pdi_measure_flushed(pd_partition_t *partition);
 void pdi_command_drop(pd_command_t *command);
 void pdi_command_refuse(pd_partition_t *partition, pd_command_t *command,
                         const pd_rpc_error_t *error);
+/* … and surely nothing came of it: no record of it was appended. Its call may go elsewhere. */
+void pdi_command_not_taken(pd_partition_t *partition, pd_command_t *command,
+                           const pd_rpc_error_t *error);
 /* Its record counts: answered as its kind says. */
 void pdi_command_finish(pd_partition_t *partition, pd_command_t *command);
 void pdi_answers_run(pd_partition_t *partition, pdi_answers_t *answers);

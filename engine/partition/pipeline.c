@@ -310,9 +310,9 @@ void pd_partition_submit(pd_partition_t *partition, pd_command_t *command)
     PD_ASSERT_LOOP(partition->options.loop);
     command->partition = partition;
     if (!takes(partition, wait_expired)) {
-        pdi_command_refuse(partition, command,
-                           pd_rpc_unavailable(command->arena, "partition %u is not ready",
-                                              partition->options.index));
+        pdi_command_not_taken(partition, command,
+                              pd_rpc_unavailable(command->arena, "partition %u is not ready",
+                                                 partition->options.index));
         return;
     }
     if (partition->pending_count >= PENDING_COUNT_MAX ||
@@ -353,7 +353,7 @@ void pdi_pipeline_end_wait(pd_partition_t *partition, pd_command_t *command, con
     if (is_in_doubt(partition, command->workflow_id) ||
         prepare(partition, command, true, &error) != PD_OK || !command->decision->exec ||
         command->kind->decide(command->decision, command))
-        pdi_command_refuse(partition, command, unavailable);
+        pdi_command_not_taken(partition, command, unavailable);
     else
         pd_partition_answer(partition, command);
 }
@@ -496,6 +496,8 @@ static void on_append(pd_log_append_t *append)
     settle_all(partition);
 }
 
+/* What has a record in flight ends with an unknown outcome; whatever only read, was refused or was
+ * a repeat has not been taken. */
 void pdi_pipeline_fail_all(pd_partition_t *partition, const char *why)
 {
     pdi_answers_t answers = STAILQ_HEAD_INITIALIZER(answers);
@@ -532,7 +534,7 @@ void pdi_pipeline_fail_all(pd_partition_t *partition, const char *why)
     STAILQ_CONCAT(&answers, &partition->barrier_answers);
     while ((answer = STAILQ_FIRST(&answers))) {
         STAILQ_REMOVE_HEAD(&answers, link);
-        pdi_command_refuse(partition, answer->command,
-                           pd_rpc_unavailable(answer->command->arena, "%s", why));
+        pdi_command_not_taken(partition, answer->command,
+                              pd_rpc_unavailable(answer->command->arena, "%s", why));
     }
 }

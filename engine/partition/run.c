@@ -140,6 +140,7 @@ void pdi_run_release_all(pd_partition_t *partition, const char *why)
     while ((run = run_with_query(partition))) {
         pdi_query_t *query = TAILQ_FIRST(&run->queries);
 
+        query->command->call->not_taken = true; /* queries only read */
         pdi_query_fail(partition, query, pd_rpc_unavailable(query->command->arena, "%s", why));
     }
 }
@@ -165,6 +166,7 @@ void pdi_run_fail_all(pd_partition_t *partition, const char *why)
             pdi_pipeline_end_wait(partition, unpark(waiter), why);
         }
         if ((query = TAILQ_FIRST(&run->queries))) {
+            query->command->call->not_taken = true;
             pdi_query_fail(partition, query, pd_rpc_unavailable(query->command->arena, "%s", why));
             continue; /* that may have released the run */
         }

@@ -1,0 +1,78 @@
+/* forward_private.h -- the inside of forwarding: forward.c (the router), route.c (one call's ways).
+ * Thread: the front loop. */
+#ifndef PD_ENGINE_FORWARD_FORWARD_PRIVATE_H
+#define PD_ENGINE_FORWARD_FORWARD_PRIVATE_H
+
+#include <sys/queue.h>
+
+#include "base/assert.h"
+#include "base/memory.h"
+#include "engine/forward/forward.h"
+
+enum {
+    PDI_PARKED_COUNT_MAX = 20000,  /* calls that wait for a place to go to */
+    PDI_AWAY_COUNT_MAX = 100000,   /* calls at other nodes; most are long polls */
+    PDI_HEADER_COUNT_MAX = 48,     /* of a client's headers, that go along */
+    PDI_INTERNAL_TIMEOUT_MS = 5000 /* of what nodes ask each other, when no client waits longer */
+};
+
+typedef enum pdi_route_state {
+    PDI_ROUTE_HERE,   /* on its way, or with the local router */
+    PDI_ROUTE_AWAY,   /* at a peer */
+    PDI_ROUTE_PARKED, /* nowhere to go, for now */
+} pdi_route_state_t;
+
+/* A call that is not simply ours, in its arena. */
+typedef struct pdi_route {
+    TAILQ_ENTRY(pdi_route) link; /* parked */
+    pd_forward_t *forward;
+    pd_call_t *call;
+    pdi_route_state_t state;
+    /* Where it belongs: a partition, or (partition < 0) the home of a task queue. */
+    int32_t partition;
+    const char *namespace_id, *task_queue;
+    bool is_read; /* to do it twice does no harm */
+    bool is_poll; /* rather answered empty than failed */
+    /* Hands it to the local router; false: a mailbox is full. */
+    bool (*go_here)(struct pdi_route *route);
+    void *what; /* of go_here */
+    const pd_namespace_t *ns;
+    const void *request;
+    const Perdure__V1__TaskToken *token;
+    const char *new_namespace; /* is known here, too, before its registration is answered */
+    bool is_done;              /* … and only that is waited for */
+    void *pending;             /* of the peers, while AWAY */
+    const pd_rpc_error_t *last_error;
+    int64_t give_up_ns; /* 0: not parked yet */
+    int64_t next_try_ns;
+    int64_t pause_ns;
+} pdi_route_t;
+typedef TAILQ_HEAD(pdi_routes, pdi_route) pdi_routes_t;
+
+struct pd_forward {
+    pd_forward_options_t options;
+    char *node;
+    pd_router_t local;
+    pd_cluster_view_t *view; /* NULL: all is ours */
+    pdi_routes_t parked;
+    uint32_t parked_count, away_count;
+    pd_timer_t retry_timer;
+};
+
+/* forward.c */
+/* The header's value; NULL: the call comes from a client. */
+const char *pdi_forwarded_by(const pd_call_t *call);
+
+/* route.c */
+/* Sends the call where it belongs now; answers it, or parks it. Takes it. */
+void pdi_route_go(pdi_route_t *route);
+/* The local router's answer was that nothing came of it. */
+void pdi_route_again(pdi_route_t *route);
+void pdi_route_cancel(pdi_route_t *route);
+/* The parked ones whose time has come, or all. */
+void pdi_routes_retry(pd_forward_t *forward, bool all);
+/* The call's request goes to every other member, too; nobody waits for their answers. */
+void pdi_route_tell_others(pd_forward_t *forward, const pd_call_t *call);
+void pdi_routes_on_timer(pd_timer_t *timer);
+
+#endif
