@@ -50,6 +50,8 @@ typedef struct pd_partition_options {
     const pd_record_codec_t *command_codec, *rejected_codec;
     pd_senders_t *senders; /* of the loop */
     const pd_command_checker_t *checker;
+    /* What messages become; NULL: pd_message_kind. */
+    const pd_command_kind_t *(*message_kind)(const Perdure__V1__Message *message);
     const char *store_path;
     pd_store_shared_t *store_shared;
     size_t store_cache_size_max;
@@ -91,6 +93,16 @@ typedef struct pd_partition_status {
     int64_t end_offset;     /* of the log, as far as it knows; -1 */
 } pd_partition_status_t;
 
+/* What an owner's topic of commands and its outbox are like. */
+typedef struct pd_transport_stats {
+    int64_t commands_through;    /* consumed, for sure; -1 */
+    int64_t commands_end_offset; /* as of the last read; -1: none yet */
+    int64_t outbox_waiting;      /* messages that are recorded and not delivered for sure */
+    uint64_t received_count;     /* commands that were decided */
+    uint64_t repeated_count;     /* … that had been before */
+    uint64_t rejected_count, forwarded_count;
+} pd_transport_stats_t;
+
 /* Strings are copied; everything else is borrowed until _free. @thread any */
 pd_partition_t *pd_partition_new(const pd_partition_options_t *options);
 /* The partition must be STOPPED, or never started. @thread any, after the loop has ended */
@@ -128,6 +140,8 @@ void pd_partition_answer_query(
 /* Matching brought a direct query and a worker together. */
 void pd_partition_hand_out_query(pd_partition_t *partition, pd_poll_t *poll, uint64_t query_id);
 
+/* Zeros and -1 while it does not own. @thread loop */
+void pd_partition_transport_stats(const pd_partition_t *partition, pd_transport_stats_t *stats);
 pd_loop_t *pd_partition_loop(const pd_partition_t *partition);
 uint32_t pd_partition_index(const pd_partition_t *partition);
 pd_partition_state_t pd_partition_state(const pd_partition_t *partition);

@@ -33,6 +33,8 @@ void pdi_transport_start(pd_partition_t *partition)
     pdi_transport_t *transport = partition->transport;
 
     PD_ASSERT(!transport->running);
+    if (partition->state != PD_PARTITION_OWNER) /* released, or lost, over the news of it */
+        return;
     if (!transport->joined)
         pd_senders_join(partition->options.senders, &transport->user);
     transport->joined = transport->running = true;
@@ -86,4 +88,27 @@ void pdi_transport_settled(pd_partition_t *partition, pdi_pending_t *pending)
         pdi_outbox_pump(transport);
     if (transport->wait == PDI_INBOX_FULL)
         pdi_inbox_pump(transport);
+}
+
+void pd_partition_transport_stats(const pd_partition_t *partition, pd_transport_stats_t *stats)
+{
+    const pdi_transport_t *transport = partition->transport;
+
+    *stats = (pd_transport_stats_t){.commands_through = -1, .commands_end_offset = -1};
+    if (!transport->running)
+        return;
+    stats->commands_through = transport->consumed_through;
+    stats->commands_end_offset = transport->end_offset;
+    for (uint32_t i = 0; i < transport->lane_count; i++) {
+        const pdi_lane_t *lane = &transport->lanes[i];
+        pd_outbox_range_t range = pd_store_outbox(partition->store, i);
+        bool own = i == partition->options.index;
+
+        stats->outbox_waiting +=
+            range.last_number - (own ? range.done_through : lane->acked_through);
+    }
+    stats->received_count = transport->received_count;
+    stats->repeated_count = transport->repeated_count;
+    stats->rejected_count = transport->rejected_count;
+    stats->forwarded_count = transport->forwarded_count;
 }

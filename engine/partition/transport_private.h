@@ -85,6 +85,7 @@ struct pdi_transport {
     uint32_t submitted_count;
     size_t submitted_size;
     uint32_t rejects_in_flight;
+    int64_t end_offset;     /* of the topic, as read last; -1 */
     pd_timer_t retry_timer; /* a read that failed; a namespace that is not known */
     int64_t owned_since_ns;
 
