@@ -38,8 +38,8 @@ static void add(sim_producer_t *producer, uint32_t partition, pd_bytes_t key, pd
             pd_realloc(producer->items, producer->capacity * sizeof(producer->items[0]));
     }
     producer->items[producer->count] = (produced_t){.partition = partition, .op = op};
-    producer->items[producer->count].offset = pd_log_memory_append_foreign(
-        sim->world->storage, PD_LOG_COMMANDS, partition, key, value);
+    producer->items[producer->count].offset =
+        pd_log_memory_append_foreign(sim->world->storage, PD_LOG_COMMANDS, partition, key, value);
     sim_trace(sim, "produced %u:%lld %s", partition,
               (long long)producer->items[producer->count].offset, op ? op->mark : "garbage");
     producer->count++;
