@@ -26,6 +26,7 @@
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
 
 #include "engine/decide/decision.h"
+#include "engine/ingest/mapping.h"
 #include "engine/matching/matching.h"
 #include "engine/transport/sender.h"
 #include "log/log.h"
@@ -50,6 +51,9 @@ typedef struct pd_partition_options {
     const pd_record_codec_t *command_codec, *rejected_codec;
     pd_senders_t *senders; /* of the loop */
     const pd_command_checker_t *checker;
+    /* Topics to be ingested; borrowed. */
+    const pd_mapping_t *const *mappings;
+    size_t mapping_count;
     /* What messages become; NULL: pd_message_kind. */
     const pd_command_kind_t *(*message_kind)(const Perdure__V1__Message *message);
     const char *store_path;
@@ -140,6 +144,16 @@ void pd_partition_answer_query(
 /* Matching brought a direct query and a worker together. */
 void pd_partition_hand_out_query(pd_partition_t *partition, pd_poll_t *poll, uint64_t query_id);
 
+/* One partition of a mapped topic: its lag is end_offset - next_offset. */
+typedef struct pd_ingest_stats {
+    const char *source;  /* "topic/partition"; valid while the partition is owned */
+    int64_t next_offset; /* everything before is in topics of commands; -1: nothing */
+    int64_t end_offset;  /* as of the last read; -1 */
+} pd_ingest_stats_t;
+
+/* Those that this partition reads, 0, 1, … False: no more. @thread loop */
+bool pd_partition_ingest_stats(const pd_partition_t *partition, size_t index,
+                               pd_ingest_stats_t *stats);
 /* Zeros and -1 while it does not own. @thread loop */
 void pd_partition_transport_stats(const pd_partition_t *partition, pd_transport_stats_t *stats);
 pd_loop_t *pd_partition_loop(const pd_partition_t *partition);

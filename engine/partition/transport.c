@@ -15,6 +15,7 @@ pdi_transport_t *pdi_transport_new(pd_partition_t *partition)
     transport->lane_count = partition->options.partition_count;
     transport->lanes = pd_calloc(transport->lane_count, sizeof(transport->lanes[0]));
     pd_arena_init(&transport->arena);
+    pdi_ingest_new(transport);
     pd_buf_init(&transport->buf, PD_LOG_RECORD_SIZE_LIMIT);
     return transport;
 }
@@ -22,6 +23,7 @@ pdi_transport_t *pdi_transport_new(pd_partition_t *partition)
 void pdi_transport_free(pdi_transport_t *transport)
 {
     PD_ASSERT(!transport->joined && !transport->reader);
+    pdi_ingest_free_all(transport);
     pd_arena_deinit(&transport->arena);
     pd_buf_deinit(&transport->buf);
     pd_free(transport->lanes);
@@ -42,6 +44,8 @@ void pdi_transport_start(pd_partition_t *partition)
     pdi_outbox_start(transport);
     pdi_inbox_start(transport);
     pdi_outbox_pump(transport);
+    if (transport->running)
+        pdi_ingest_start(transport);
 }
 
 void pdi_transport_stop(pd_partition_t *partition)
@@ -49,6 +53,7 @@ void pdi_transport_stop(pd_partition_t *partition)
     pdi_transport_t *transport = partition->transport;
 
     transport->running = false;
+    pdi_ingest_stop(transport);
     pdi_inbox_stop(transport);
     pdi_outbox_stop(transport);
     pdi_progress_stop(transport);
@@ -58,7 +63,7 @@ bool pdi_transport_stopped(pd_partition_t *partition)
 {
     pdi_transport_t *transport = partition->transport;
 
-    if (transport->running || transport->reader_closing ||
+    if (transport->running || transport->reader_closing || !pdi_ingest_stopped(transport) ||
         (transport->joined && pd_senders_closing(partition->options.senders)))
         return false;
     if (transport->joined)

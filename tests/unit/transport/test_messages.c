@@ -29,6 +29,8 @@ enum {
     FAULTY_ROUNDS = 60,
     CALM_STEP_MAX = 300000,
     LOOP_BROKER = 0,
+    FOREIGN_COUNT = 4, /* partitions of the mapped topic */
+    ORDER_COUNT_MAX = 4000,
 };
 
 typedef struct server {
@@ -48,6 +50,13 @@ typedef struct world {
     pd_record_codec_t *codec, *command_codec, *rejected_codec;
     server_t servers[SERVER_COUNT];
     bool calm;
+    pd_mapping_t *mapping;
+    const pd_mapping_t *mappings[1];
+    /* Records of the mapped topic; orders are numbered, in the order of production. */
+    int order_count, garbage_count;
+    int seen[ORDER_COUNT_MAX];
+    int64_t produced[FOREIGN_COUNT]; /* end offsets */
+    int last_order[FOREIGN_COUNT][WORKFLOW_COUNT];
 } world_t;
 
 static uint64_t first_seed = 1, seed_count = 12;
@@ -147,6 +156,8 @@ static void begin_partition(world_t *world, uint32_t server_index, uint32_t inde
         .senders = server->senders,
         .checker = &pd_frontend_checker,
         .message_kind = kind_of,
+        .mappings = world->mappings,
+        .mapping_count = 1,
         .store_path = path,
         .store_shared = world->store_shared,
         .store_cache_size_max = 1 << 20,
@@ -232,7 +243,8 @@ static void have_event(world_t *world)
     if (what < 25) {
         set_role(world, server, index, PD_PARTITION_TO_OWN);
     } else if (what < 35) {
-        set_role(world, server, index, chance(world, 50) ? PD_PARTITION_STANDBY : PD_PARTITION_NONE);
+        set_role(world, server, index,
+                 chance(world, 50) ? PD_PARTITION_STANDBY : PD_PARTITION_NONE);
     } else if (what < 50) {
         end_partition(world, server, index, chance(world, 70));
         begin_partition(world, server, index);
@@ -244,6 +256,94 @@ static void have_event(world_t *world)
     } else {
         repeat_command(world);
     }
+}
+
+/* ---- a topic of the user's ---- */
+
+static pd_mapping_t *new_mapping(void)
+{
+    pd_mapping_options_t options = {
+        .name = "orders",
+        .topic = "orders",
+        .format = PD_MAPPING_JSON,
+        .workflow_id = "'order-${$.customer}'",
+        .workflow_type = "'order'",
+        .task_queue = "'orders'",
+        .signal_name = "header:event",
+        .signal_input = "$.order.lines[0]",
+    };
+    pd_mapping_t *mapping;
+    pd_error_t error = {.text = ""};
+
+    if (pd_mapping_new(&options, &mapping, &error) != PD_OK)
+        fail_msg("%s", error.text);
+    return mapping;
+}
+
+static void produce_order(world_t *world)
+{
+    pd_log_header_t header = {.name = "event", .value = pd_bytes_str("placed")};
+    pd_log_record_t record = {.headers = &header, .header_count = 1};
+    uint32_t foreign = (uint32_t)below(world, FOREIGN_COUNT);
+    char value[96];
+
+    if (chance(world, 10)) {
+        world->garbage_count++;
+        snprintf(value, sizeof(value), chance(world, 50) ? "{" : "{\"customer\": null}");
+    } else {
+        assert_true(world->order_count < ORDER_COUNT_MAX);
+        snprintf(value, sizeof(value), "{\"customer\": %d, \"order\": {\"lines\": [%d]}}",
+                 (int)below(world, WORKFLOW_COUNT), world->order_count++);
+    }
+    record.value = pd_bytes_str(value);
+    world->produced[foreign] =
+        pd_log_memory_append_to_topic(world->storage, "orders", foreign, &record) + 1;
+}
+
+/* The order is in the history: once, and behind the earlier ones of its source. */
+static void fold_order(world_t *world, const Perdure__V1__Transition *transition)
+{
+    const Perdure__V1__RunEvents *run;
+    const pd_history_event_t *event = NULL;
+    int source = atoi(transition->received->source_topic + strlen("orders/"));
+    int customer = atoi(transition->workflow_id + strlen("order-"));
+    char text[16];
+    int order;
+
+    assert_true(transition->n_runs > 0);
+    run = transition->runs[transition->n_runs - 1];
+    for (size_t i = 0; i < run->n_events; i++) {
+        if (run->events[i]->kind_case == PERDURE__V1__EVENT__KIND_HISTORY &&
+            (int)run->events[i]->history->event_type == PD_EVENT(WORKFLOW_EXECUTION_SIGNALED))
+            event = run->events[i]->history;
+    }
+    assert_non_null(event);
+    assert_string_equal(event->workflow_execution_signaled_event_attributes->signal_name, "placed");
+    {
+        const Temporal__Api__Common__V1__Payload *payload =
+            event->workflow_execution_signaled_event_attributes->input->payloads[0];
+
+        assert_true(payload->data.len < sizeof(text));
+        snprintf(text, sizeof(text), "%.*s", (int)payload->data.len, (char *)payload->data.data);
+    }
+    order = atoi(text);
+    assert_int_equal(world->seen[order]++, 0);
+    assert_true(order >= world->last_order[source][customer]);
+    world->last_order[source][customer] = order;
+}
+
+static void check_orders(world_t *world)
+{
+    uint64_t rejects = 0;
+
+    for (int i = 0; i < world->order_count; i++) {
+        if (!world->seen[i])
+            fail_msg("seed %llu: order %d was lost", (unsigned long long)world->seed, i);
+    }
+    for (uint32_t i = 0; i < PARTITION_COUNT; i++)
+        rejects += pd_log_memory_count(world->storage, PD_LOG_REJECTED, i);
+    assert_true(rejects >= (uint64_t)world->garbage_count);
+    assert_true(rejects == 0 || world->garbage_count > 0);
 }
 
 /* ---- the end ---- */
@@ -277,7 +377,8 @@ static void name_receiver(sent_t *sent, const char *workflow_id)
     snprintf(sent->workflow_id, sizeof(sent->workflow_id), "%s", workflow_id);
 }
 
-static void fold_transition(sent_t **all, int partition, const Perdure__V1__Transition *transition)
+static void fold_transition(world_t *world, sent_t **all, int partition,
+                            const Perdure__V1__Transition *transition)
 {
     for (size_t i = 0; i < transition->n_messages; i++) {
         const Perdure__V1__Message *message = transition->messages[i];
@@ -285,7 +386,9 @@ static void fold_transition(sent_t **all, int partition, const Perdure__V1__Tran
         name_receiver(sent_of(all, partition, message->target_partition, message->number),
                       message->workflow_id);
     }
-    if (transition->received) {
+    if (transition->received && transition->received->source_partition < 0) {
+        fold_order(world, transition);
+    } else if (transition->received) {
         sent_t *sent = sent_of(all, transition->received->source_partition, partition,
                                transition->received->number);
 
@@ -306,8 +409,7 @@ static void fold(world_t *world, sent_t **all, uint32_t partition, pd_store_t *s
     pd_chain_init(&chain);
     pd_arena_init(&arena);
     for (uint64_t i = 0; i < count; i++) {
-        pd_log_record_t stored =
-            pd_log_memory_record(world->storage, PD_LOG_EVENTS, partition, i);
+        pd_log_record_t stored = pd_log_memory_record(world->storage, PD_LOG_EVENTS, partition, i);
         ProtobufCMessage *message;
         const Perdure__V1__Record *record;
         pd_chain_record_t link;
@@ -328,7 +430,7 @@ static void fold(world_t *world, sent_t **all, uint32_t partition, pd_store_t *s
         if (pd_store_apply(store, record, &error) != PD_OK)
             fail_msg("seed %llu: %s", (unsigned long long)world->seed, error.text);
         if (record->body_case == PERDURE__V1__RECORD__BODY_TRANSITION)
-            fold_transition(all, (int)partition, record->transition);
+            fold_transition(world, all, (int)partition, record->transition);
         assert_true(record->body_case != PERDURE__V1__RECORD__BODY_PROGRESS ||
                     record->progress->n_received == 0);
     }
@@ -342,7 +444,8 @@ static size_t check_all_received(world_t *world)
 
     for (uint32_t i = 0; i < PARTITION_COUNT; i++) {
         char path[16];
-        pd_store_options_t options = {path, world->store_shared, i, 1 << 20};
+        pd_store_options_t options = {
+            .path = path, .shared = world->store_shared, .partition = i, .cache_size_max = 1 << 20};
         pd_store_t *store;
         pd_error_t error;
 
@@ -350,7 +453,6 @@ static size_t check_all_received(world_t *world)
         assert_int_equal(pd_store_open(&options, &store, &error), PD_OK);
         fold(world, &all, i, store);
         pd_store_free(store);
-        assert_int_equal(pd_log_memory_count(world->storage, PD_LOG_REJECTED, i), 0);
     }
     HASH_ITER (hh, all, sent, next) {
         if (!sent->received)
@@ -363,8 +465,26 @@ static size_t check_all_received(world_t *world)
     return count;
 }
 
+/* Every partition of the mapped topic that this one reads is read to its end. */
+static bool is_ingested(world_t *world, pd_partition_t *partition, size_t *source_count)
+{
+    pd_ingest_stats_t stats;
+    size_t i;
+
+    for (i = 0; pd_partition_ingest_stats(partition, i, &stats); i++) {
+        uint32_t foreign = (uint32_t)atoi(stats.source + strlen("orders/"));
+
+        if (stats.next_offset < (int64_t)world->produced[foreign])
+            return false;
+    }
+    *source_count += i;
+    return true;
+}
+
 static bool is_quiet(world_t *world)
 {
+    size_t source_count = 0;
+
     for (uint32_t i = 0; i < PARTITION_COUNT; i++) {
         pd_partition_t *partition = world->servers[0].partitions[i];
         uint64_t count = pd_log_memory_count(world->storage, PD_LOG_COMMANDS, i);
@@ -374,12 +494,14 @@ static bool is_quiet(world_t *world)
             return false;
         pd_partition_transport_stats(partition, &stats);
         if (stats.outbox_waiting ||
-            (count && stats.commands_through < pd_log_memory_record(world->storage, PD_LOG_COMMANDS,
-                                                                    i, count - 1)
-                                                   .offset))
+            (count &&
+             stats.commands_through <
+                 pd_log_memory_record(world->storage, PD_LOG_COMMANDS, i, count - 1).offset))
+            return false;
+        if (!is_ingested(world, partition, &source_count))
             return false;
     }
-    return true;
+    return source_count == FOREIGN_COUNT;
 }
 
 static void calm_down(world_t *world)
@@ -419,6 +541,11 @@ static void make_world(world_t *world, uint64_t seed)
         log_options.partition_counts[i] = PARTITION_COUNT;
     world->storage = pd_log_memory_new(&log_options);
     draw_faults(world);
+    pd_log_memory_add_topic(world->storage, "orders", FOREIGN_COUNT);
+    world->order_count = world->garbage_count = 0;
+    memset(world->seen, 0, sizeof(world->seen));
+    memset(world->last_order, 0, sizeof(world->last_order));
+    memset(world->produced, 0, sizeof(world->produced));
     assert_int_equal(pd_store_shared_new(&shared_options, &world->store_shared, &error), PD_OK);
     world->namespaces = pd_namespaces_new();
     row.namespace_id = (char *)"0190b7a2-5f3c-7a11-8000-0123456789ab";
@@ -461,13 +588,17 @@ static void run_seed(world_t *world, uint64_t seed)
     for (int round = 0; round < FAULTY_ROUNDS; round++) {
         for (uint64_t i = below(world, 150); i > 0 && sim_loops_step(&world->loops); i--)
             continue;
+        for (uint64_t i = below(world, 20); i > 0; i--)
+            produce_order(world);
         let_say(world, &world->servers[below(world, SERVER_COUNT)]);
         if (chance(world, 40))
             have_event(world);
     }
     calm_down(world);
     count = check_all_received(world);
-    print_message("seed %llu: %zu messages\n", (unsigned long long)seed, count);
+    check_orders(world);
+    print_message("seed %llu: %zu messages, %d orders\n", (unsigned long long)seed, count,
+                  world->order_count);
     unmake_world(world);
 }
 
@@ -478,8 +609,11 @@ static void test_messages(void **state)
     world.codec = pd_record_codec_new(&perdure__v1__record__descriptor);
     world.command_codec = pd_record_codec_new(&perdure__v1__command__descriptor);
     world.rejected_codec = pd_record_codec_new(&perdure__v1__rejected__descriptor);
+    world.mapping = new_mapping();
+    world.mappings[0] = world.mapping;
     for (uint64_t seed = first_seed; seed < first_seed + seed_count; seed++)
         run_seed(&world, seed);
+    pd_mapping_free(world.mapping);
     pd_record_codec_free(world.codec);
     pd_record_codec_free(world.command_codec);
     pd_record_codec_free(world.rejected_codec);
