@@ -379,6 +379,11 @@ static pd_status_t dump_messages(pdi_dump_t *dump, pd_error_t *error)
         dump_outbox(dump, i);
     for (size_t i = 0; i < dump->store->inbox_count; i++)
         dump_inbox(dump, &dump->store->inbox[i]);
+    for (size_t i = 0; i < dump->store->ingest_count; i++) {
+        const char *source = dump->store->ingest[i]->source;
+
+        dump_message(dump, PDI_TABLE_INGEST, &source, 1, dump->store->ingest[i]);
+    }
     return pdi_command_ids_each(dump->store, command_id_row, dump, error);
 }
 

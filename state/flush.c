@@ -70,6 +70,7 @@ void pd_store_flush_begin(pd_store_t *store)
     pdi_namespaces_put(store);
     pdi_outbox_put(store);
     pdi_inbox_put(store);
+    pdi_ingest_put(store);
     pdi_command_ids_put(store);
     store->dirty_size = 0;
     store->flush_held = true;

@@ -14,6 +14,7 @@
  *   namespaces    id (namespace)
  *   outbox        8 bytes: target partition, 8 bytes: number of the message; 0: the head row
  *   inbox         8 bytes: source partition (sign bit flipped), id (source topic)
+ *   ingest        id (source: "topic/partition")
  *   command IDs   id (namespace), id (workflow), id (command); id (""): before when all is
  * forgotten command ID    8 bytes: when it was seen (sign bit flipped), and its key in command IDs
  *   times

@@ -28,6 +28,8 @@ pd_status_t pd_store_open(const pd_store_options_t *options, pd_store_t **out, p
     if (status == PD_OK)
         status = pdi_inbox_load(store, error);
     if (status == PD_OK)
+        status = pdi_ingest_load(store, error);
+    if (status == PD_OK)
         status = pdi_command_ids_load(store, error);
     store->commands_through = store->position.commands_through;
     if (status != PD_OK) {
@@ -80,6 +82,7 @@ void pd_store_free(pd_store_t *store)
     pd_free(store->namespaces);
     pdi_outbox_free(store);
     pdi_inbox_free(store);
+    pdi_ingest_free(store);
     pdi_command_ids_free(store);
     pd_free(store->buckets);
     pd_free(store->touched);

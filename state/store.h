@@ -123,6 +123,9 @@ size_t pd_store_outbox_size(const pd_store_t *store);
 /* Last number accepted of a source (see Received); 0: none yet. */
 int64_t pd_store_inbox_last(const pd_store_t *store, int32_t source_partition,
                             const char *source_topic);
+/* The newest checkpoint of a source of a mapped topic; NULL: none. Lent until the next apply. */
+const Perdure__V1__IngestCheckpoint *pd_store_ingest_checkpoint(const pd_store_t *store,
+                                                                const char *source);
 /* Was a command with this ID applied to the workflow, and is it not forgotten? PD_IO, PD_CORRUPT.
  */
 pd_status_t pd_store_command_id_seen(pd_store_t *store, const char *namespace_id,

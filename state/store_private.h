@@ -161,6 +161,9 @@ struct pd_store {
     pdi_inbox_source_t *inbox;
     size_t inbox_count;
     size_t inbox_last_used;
+    Perdure__V1__IngestCheckpoint **ingest; /* one a source */
+    bool *ingest_dirty;
+    size_t ingest_count;
     pdi_command_id_t *command_ids;        /* not in RocksDB, nor in the held batch */
     pdi_command_id_t *held_command_ids;   /* in the held batch */
     int64_t command_ids_before_ns;        /* older ones are forgotten */

@@ -3,8 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-#include "base/diag.h"
-#include "engine/decide/messages/messages.h"
+#include "api/pb/validate.h"
 #include "engine/limits.h"
 #include "engine/partition/transport_private.h"
 #include "engine/partitioner.h"
@@ -93,7 +92,7 @@ static pdi_verdict_t look_at_message(look_t *look)
     verdict = take_number(look, sent->source_partition, "", message->number);
     if (verdict != PDI_VERDICT_SUBMIT)
         return verdict;
-    command->kind = pd_message_kind(message);
+    command->kind = partition->options.message_kind(message);
     if (!command->kind)
         return reject(look, PD_RPC_UNIMPLEMENTED, "a message of unknown kind %d",
                       (int)message->body_case);
@@ -230,6 +229,28 @@ static pdi_verdict_t look_at_ingested(look_t *look)
 
 /* ---- producers' ---- */
 
+/* A record header does as well as the field, which goes before it. False: not to be used as one. */
+static bool take_command_id(look_t *look)
+{
+    for (uint32_t i = 0; i < look->record->header_count && pd_pb_empty(look->body->command_id);
+         i++) {
+        const pd_log_header_t *header = &look->record->headers[i];
+        pd_bytes_t value = header->value;
+        char *id;
+
+        if (strcmp(header->name, "command-id") != 0)
+            continue;
+        if (!value.size || value.size > PD_ID_SIZE_MAX || memchr(value.data, 0, value.size) ||
+            !pd_utf8_is_valid(value))
+            return false;
+        id = pd_arena_alloc(look->result->command->arena, value.size + 1);
+        memcpy(id, value.data, value.size);
+        id[value.size] = '\0';
+        look->body->command_id = id;
+    }
+    return strlen(pd_pb_str(look->body->command_id)) <= PD_ID_SIZE_MAX;
+}
+
 /* Whoever produced it has another partitioner. It gets an ID: if it is forwarded twice, it is
  * still applied once. */
 static pdi_verdict_t send_on(look_t *look, uint32_t to)
@@ -265,8 +286,10 @@ static pdi_verdict_t look_at_request(look_t *look)
     if (!pd_bytes_equal(look->record->key, pd_bytes_str(request.workflow_id)))
         return reject(look, PD_RPC_INVALID_ARGUMENT,
                       "the key of the record is not the workflow ID of the command");
-    if (strlen(pd_pb_str(look->body->command_id)) > PD_ID_SIZE_MAX)
-        return reject(look, PD_RPC_INVALID_ARGUMENT, "CommandId length exceeds limit.");
+    if (!take_command_id(look))
+        return reject(look, PD_RPC_INVALID_ARGUMENT,
+                      "the command ID is empty, longer than %d bytes, or not UTF-8",
+                      PD_ID_SIZE_MAX);
     belongs_to = pd_partition_of(request.workflow_id, look->transport->lane_count);
     if (belongs_to != own_partition(look))
         return send_on(look, belongs_to);

@@ -291,6 +291,7 @@ static void on_read(pd_log_read_t *read)
         retry_in(transport, RETRY_NS);
     } else {
         transport->batch = true;
+        transport->end_offset = read->end_offset;
         transport->index = 0;
         pdi_inbox_pump(transport);
     }
@@ -327,6 +328,7 @@ static void open_reader(pdi_transport_t *transport)
 void pdi_inbox_start(pdi_transport_t *transport)
 {
     transport->batch = transport->pumping = false;
+    transport->end_offset = -1;
     transport->wait = PDI_INBOX_GOES_ON;
     transport->rejects_in_flight = transport->submitted_count = 0;
     transport->submitted_size = 0;

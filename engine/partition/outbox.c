@@ -3,7 +3,6 @@
  * The rows of the outbox are the queue; a lane knows how far it is along them. A successor begins
  * at the first row: what was sent and not marked is sent again, and ignored by its number. */
 #include "base/diag.h"
-#include "engine/decide/messages/messages.h"
 #include "engine/partition/transport_private.h"
 #include "engine/partitioner.h"
 
@@ -64,7 +63,7 @@ static pd_command_t *local_command(pdi_transport_t *transport, int64_t number)
     command->received = PD_PB_NEW(command->arena, Perdure__V1__Received, perdure__v1__received);
     command->received->source_partition = (int32_t)partition->options.index;
     command->received->number = number;
-    command->kind = pd_message_kind(message);
+    command->kind = partition->options.message_kind(message);
     command->ns = pd_namespaces_by_id(partition->options.namespaces, message->namespace_id);
     command->workflow_id = message->workflow_id;
     command->run_id = message->run_id;

@@ -2,6 +2,7 @@
 #include "engine/partition/partition.h"
 
 #include "base/diag.h"
+#include "engine/decide/messages/messages.h"
 #include "engine/partition/partition_private.h"
 
 #define RETRY_DELAY_MAX_NS ((int64_t)1000 * 1000000)
@@ -34,6 +35,8 @@ pd_partition_t *pd_partition_new(const pd_partition_options_t *options)
     TAILQ_INIT(&partition->free_pendings);
     STAILQ_INIT(&partition->barrier_answers);
     LIST_INIT(&partition->runs);
+    if (!partition->options.message_kind)
+        partition->options.message_kind = pd_message_kind;
     if (!partition->options.progress_delay_ns)
         partition->options.progress_delay_ns = PROGRESS_DELAY_NS;
     if (!partition->options.command_id_keep_ns)

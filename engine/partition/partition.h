@@ -26,6 +26,7 @@
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
 
 #include "engine/decide/decision.h"
+#include "engine/ingest/mapping.h"
 #include "engine/matching/matching.h"
 #include "engine/metrics.h"
 #include "engine/transport/sender.h"
@@ -51,6 +52,11 @@ typedef struct pd_partition_options {
     const pd_record_codec_t *command_codec, *rejected_codec;
     pd_senders_t *senders; /* of the loop */
     const pd_command_checker_t *checker;
+    /* Topics to be ingested; borrowed. */
+    const pd_mapping_t *const *mappings;
+    size_t mapping_count;
+    /* What messages become; NULL: pd_message_kind. */
+    const pd_command_kind_t *(*message_kind)(const Perdure__V1__Message *message);
     const char *store_path;
     pd_store_shared_t *store_shared;
     size_t store_cache_size_max;
@@ -95,6 +101,16 @@ typedef struct pd_partition_status {
     int64_t end_offset;     /* of the log, as far as it knows; -1 */
 } pd_partition_status_t;
 
+/* What an owner's topic of commands and its outbox are like. */
+typedef struct pd_transport_stats {
+    int64_t commands_through;    /* consumed, for sure; -1 */
+    int64_t commands_end_offset; /* as of the last read; -1: none yet */
+    int64_t outbox_waiting;      /* messages that are recorded and not delivered for sure */
+    uint64_t received_count;     /* commands that were decided */
+    uint64_t repeated_count;     /* … that had been before */
+    uint64_t rejected_count, forwarded_count;
+} pd_transport_stats_t;
+
 /* Strings are copied; everything else is borrowed until _free. @thread any */
 pd_partition_t *pd_partition_new(const pd_partition_options_t *options);
 /* The partition must be STOPPED, or never started. @thread any, after the loop has ended */
@@ -134,6 +150,18 @@ void pd_partition_answer_query(
 /* Matching brought a direct query and a worker together. */
 void pd_partition_hand_out_query(pd_partition_t *partition, pd_poll_t *poll, uint64_t query_id);
 
+/* One partition of a mapped topic: its lag is end_offset - next_offset. */
+typedef struct pd_ingest_stats {
+    const char *source;  /* "topic/partition"; valid while the partition is owned */
+    int64_t next_offset; /* everything before is in topics of commands; -1: nothing */
+    int64_t end_offset;  /* as of the last read; -1 */
+} pd_ingest_stats_t;
+
+/* Those that this partition reads, 0, 1, … False: no more. @thread loop */
+bool pd_partition_ingest_stats(const pd_partition_t *partition, size_t index,
+                               pd_ingest_stats_t *stats);
+/* Zeros and -1 while it does not own. @thread loop */
+void pd_partition_transport_stats(const pd_partition_t *partition, pd_transport_stats_t *stats);
 pd_loop_t *pd_partition_loop(const pd_partition_t *partition);
 uint32_t pd_partition_index(const pd_partition_t *partition);
 pd_partition_state_t pd_partition_state(const pd_partition_t *partition);

@@ -39,7 +39,8 @@ static void note(pdi_transport_t *transport)
     pd_arena_reset(&transport->arena);
     behind = transport->consumed_through > pd_store_commands_through(transport->partition->store);
     transport->unmarked_count = 0;
-    if (fill_sent(transport, &progress) == 0 && !behind && !transport->ids_seen)
+    if (fill_sent(transport, &progress) + pdi_ingest_fill(transport, &progress) == 0 && !behind &&
+        !transport->ids_seen)
         return;
     if (transport->ids_seen)
         progress.command_ids_forgotten_before_ns = pd_partition_now_ns(transport->partition) -

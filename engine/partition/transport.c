@@ -15,6 +15,7 @@ pdi_transport_t *pdi_transport_new(pd_partition_t *partition)
     transport->lane_count = partition->options.partition_count;
     transport->lanes = pd_calloc(transport->lane_count, sizeof(transport->lanes[0]));
     pd_arena_init(&transport->arena);
+    pdi_ingest_new(transport);
     pd_buf_init(&transport->buf, PD_LOG_RECORD_SIZE_LIMIT);
     return transport;
 }
@@ -22,6 +23,7 @@ pdi_transport_t *pdi_transport_new(pd_partition_t *partition)
 void pdi_transport_free(pdi_transport_t *transport)
 {
     PD_ASSERT(!transport->joined && !transport->reader);
+    pdi_ingest_free_all(transport);
     pd_arena_deinit(&transport->arena);
     pd_buf_deinit(&transport->buf);
     pd_free(transport->lanes);
@@ -33,6 +35,8 @@ void pdi_transport_start(pd_partition_t *partition)
     pdi_transport_t *transport = partition->transport;
 
     PD_ASSERT(!transport->running);
+    if (partition->state != PD_PARTITION_OWNER) /* released, or lost, over the news of it */
+        return;
     if (!transport->joined)
         pd_senders_join(partition->options.senders, &transport->user);
     transport->joined = transport->running = true;
@@ -40,6 +44,8 @@ void pdi_transport_start(pd_partition_t *partition)
     pdi_outbox_start(transport);
     pdi_inbox_start(transport);
     pdi_outbox_pump(transport);
+    if (transport->running)
+        pdi_ingest_start(transport);
 }
 
 void pdi_transport_stop(pd_partition_t *partition)
@@ -47,6 +53,7 @@ void pdi_transport_stop(pd_partition_t *partition)
     pdi_transport_t *transport = partition->transport;
 
     transport->running = false;
+    pdi_ingest_stop(transport);
     pdi_inbox_stop(transport);
     pdi_outbox_stop(transport);
     pdi_progress_stop(transport);
@@ -56,7 +63,7 @@ bool pdi_transport_stopped(pd_partition_t *partition)
 {
     pdi_transport_t *transport = partition->transport;
 
-    if (transport->running || transport->reader_closing ||
+    if (transport->running || transport->reader_closing || !pdi_ingest_stopped(transport) ||
         (transport->joined && pd_senders_closing(partition->options.senders)))
         return false;
     if (transport->joined)
@@ -86,4 +93,27 @@ void pdi_transport_settled(pd_partition_t *partition, pdi_pending_t *pending)
         pdi_outbox_pump(transport);
     if (transport->wait == PDI_INBOX_FULL)
         pdi_inbox_pump(transport);
+}
+
+void pd_partition_transport_stats(const pd_partition_t *partition, pd_transport_stats_t *stats)
+{
+    const pdi_transport_t *transport = partition->transport;
+
+    *stats = (pd_transport_stats_t){.commands_through = -1, .commands_end_offset = -1};
+    if (!transport->running)
+        return;
+    stats->commands_through = transport->consumed_through;
+    stats->commands_end_offset = transport->end_offset;
+    for (uint32_t i = 0; i < transport->lane_count; i++) {
+        const pdi_lane_t *lane = &transport->lanes[i];
+        pd_outbox_range_t range = pd_store_outbox(partition->store, i);
+        bool own = i == partition->options.index;
+
+        stats->outbox_waiting +=
+            range.last_number - (own ? range.done_through : lane->acked_through);
+    }
+    stats->received_count = transport->received_count;
+    stats->repeated_count = transport->repeated_count;
+    stats->rejected_count = transport->rejected_count;
+    stats->forwarded_count = transport->forwarded_count;
 }

@@ -54,6 +54,9 @@ typedef enum pdi_inbox_wait {
     PDI_INBOX_NAMESPACE, /* of a namespace that is not known yet */
 } pdi_inbox_wait_t;
 
+typedef struct pdi_source pdi_source_t;
+typedef struct pdi_topic pdi_topic_t;
+
 struct pdi_transport {
     pd_partition_t *partition;
     pd_sender_user_t user;
@@ -85,6 +88,7 @@ struct pdi_transport {
     uint32_t submitted_count;
     size_t submitted_size;
     uint32_t rejects_in_flight;
+    int64_t end_offset;     /* of the topic, as read last; -1 */
     pd_timer_t retry_timer; /* a read that failed; a namespace that is not known */
     int64_t owned_since_ns;
 
@@ -94,6 +98,12 @@ struct pdi_transport {
     int64_t unmarked_count;
     int64_t noted_through; /* commands_through of the last Progress */
     bool ids_seen;         /* since then */
+
+    /* ingest.c */
+    pdi_topic_t *topics;
+    pdi_source_t *sources;
+    pdi_source_t *closing_sources;
+    pd_arena_t ingest_arena;
 
     pd_arena_t arena;
     pd_buf_t buf;
@@ -139,6 +149,20 @@ pdi_verdict_t pdi_inbound_look(pdi_transport_t *transport, const pd_log_record_t
 /* `sent` is told when it is in the topic of rejects. `topic`: where the record comes from. */
 void pdi_reject(pdi_transport_t *transport, const pd_log_record_t *record, const char *topic,
                 int code, const char *reason, int64_t cookie, pd_sent_fn sent);
+
+/* The same by a sender and in the name of a user that are not the transport's. */
+void pdi_reject_by(pdi_transport_t *transport, pd_sender_t *sender, pd_sender_user_t *user,
+                   const pd_log_record_t *record, const char *topic, uint32_t partition, int code,
+                   const char *reason, int64_t cookie, pd_sent_fn sent);
+
+/* ---- ingest.c ---- */
+void pdi_ingest_new(pdi_transport_t *transport);
+void pdi_ingest_free_all(pdi_transport_t *transport);
+void pdi_ingest_start(pdi_transport_t *transport);
+void pdi_ingest_stop(pdi_transport_t *transport);
+bool pdi_ingest_stopped(const pdi_transport_t *transport);
+/* Checkpoints that changed since they were recorded last. */
+size_t pdi_ingest_fill(pdi_transport_t *transport, Perdure__V1__Progress *progress);
 
 /* ---- progress.c ---- */
 /* Something is to be noted, in a while. */

@@ -40,6 +40,8 @@ pd_status_t pdi_apply_progress(pd_store_t *store, const Perdure__V1__Progress *p
     for (size_t i = 0; i < progress->n_sent; i++)
         PD_TRY(pdi_outbox_remove(store, (uint32_t)progress->sent[i]->target_partition,
                                  progress->sent[i]->through_number, error));
+    for (size_t i = 0; i < progress->n_ingested; i++)
+        pdi_ingest_set(store, progress->ingested[i]);
     if (progress->command_ids_forgotten_before_ns)
         pdi_command_ids_forget(store, progress->command_ids_forgotten_before_ns);
     return PD_OK;

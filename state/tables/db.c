@@ -37,6 +37,7 @@ static const char *const table_names[PDI_TABLE_COUNT] = {
     [PDI_TABLE_INBOX] = "inbox",
     [PDI_TABLE_COMMAND_IDS] = "command_ids",
     [PDI_TABLE_COMMAND_ID_TIMES] = "command_id_times",
+    [PDI_TABLE_INGEST] = "ingest",
 };
 
 const char *pdi_table_name(pdi_table_t table)
@@ -155,7 +156,8 @@ static void transform_free(void *ctx)
 static bool wants_skip_list(pdi_table_t table)
 {
     return table == PDI_TABLE_META || table == PDI_TABLE_NAMESPACES || table == PDI_TABLE_OUTBOX ||
-           table == PDI_TABLE_INBOX || table == PDI_TABLE_COMMAND_ID_TIMES;
+           table == PDI_TABLE_INBOX || table == PDI_TABLE_INGEST ||
+           table == PDI_TABLE_COMMAND_ID_TIMES;
 }
 
 /* Rows of most tables are looked for by their whole key only (in history: by run), and come in

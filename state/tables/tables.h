@@ -26,6 +26,7 @@ typedef enum pdi_table {
     PDI_TABLE_INBOX,
     PDI_TABLE_COMMAND_IDS,
     PDI_TABLE_COMMAND_ID_TIMES,
+    PDI_TABLE_INGEST,
     PDI_TABLE_COUNT,
 } pdi_table_t;
 
@@ -137,6 +138,12 @@ void pdi_inbox_free(pd_store_t *store);
 /* Exactly the next number of its pair, else PD_CORRUPT. */
 pd_status_t pdi_inbox_advance(pd_store_t *store, const Perdure__V1__Received *received,
                               pd_error_t *error) PD_MUST_USE;
+
+/* ---- ingest.c ---- */
+pd_status_t pdi_ingest_load(pd_store_t *store, pd_error_t *error) PD_MUST_USE;
+void pdi_ingest_put(pd_store_t *store);
+void pdi_ingest_free(pd_store_t *store);
+void pdi_ingest_set(pd_store_t *store, const Perdure__V1__IngestCheckpoint *checkpoint);
 
 /* ---- command_ids.c ---- */
 pd_status_t pdi_command_ids_load(pd_store_t *store, pd_error_t *error) PD_MUST_USE;

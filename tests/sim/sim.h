@@ -57,6 +57,7 @@ typedef struct sim {
     sim_audit_t *audit;
     sim_clients_t *clients;
     sim_workers_t *workers;
+    struct sim_producer *producer;
 } sim_t;
 
 /* The promise is broken: tells why and how to see it again, and ends the process. */

@@ -7,6 +7,7 @@
 #include "base/diag.h"
 #include "tests/sim/check_fold.h"
 #include "tests/sim/sim_client.h"
+#include "tests/sim/sim_producer.h"
 #include "tests/sim/sim_worker.h"
 #include "tests/sim/sim_world.h"
 
@@ -96,7 +97,7 @@ static bool all_ended(sim_t *sim)
     sim_run_t *cron;
 
     sim_audit_catch_up(sim->audit);
-    if (!sim_clients_idle(sim->clients) || !owned(sim))
+    if (!sim_clients_idle(sim->clients) || !owned(sim) || !sim_producer_idle(sim->producer))
         return false;
     cron = open_run(sim, true);
     if (cron) {
@@ -115,8 +116,11 @@ static void tell_stuck(sim_t *sim)
                  "run %s of %s is still open long after the faults have stopped; %zu events, the "
                  "last of type %d",
                  run->run_id, run->workflow_id, run->event_count, (int)run->check.last_type);
-    sim_fail(sim, "not at rest long after the faults have stopped: clients %s, owners %s, %u tasks",
+    sim_fail(sim,
+             "not at rest long after the faults have stopped: clients %s, owners %s, commands %s, "
+             "%u tasks",
              sim_clients_idle(sim->clients) ? "idle" : "busy", owned(sim) ? "all" : "missing",
+             owned(sim) && sim_producer_idle(sim->producer) ? "read" : "unread",
              sim->workers->open_task_count);
 }
 
@@ -159,12 +163,14 @@ static void make(sim_t *sim, const sim_options_t *options)
     sim->audit = sim_audit_new(sim);
     sim->clients = sim_clients_new(sim);
     sim->workers = sim_workers_new(sim);
+    sim->producer = sim_producer_new(sim);
     if (!sim->options.step_count)
         sim->options.step_count = 300 + sim_below(sim, 4000);
 }
 
 static void unmake(sim_t *sim)
 {
+    sim_producer_free(sim->producer);
     sim_workers_free(sim->workers);
     sim_clients_free(sim->clients);
     sim_audit_free(sim->audit);
@@ -202,10 +208,12 @@ void sim_run(const sim_options_t *options)
     sim_world_start(sim->world);
     sim_clients_start(sim->clients);
     sim_workers_start(sim->workers);
+    sim_producer_start(sim->producer);
     while (sim->loops.step_count < sim->options.step_count)
         step(sim);
     calm(sim);
     check_fold(sim, true);
+    sim_producer_check(sim->producer);
     check_ledger_final(sim);
     sim_workers_stop(sim->workers);
     sim_world_stop(sim->world);

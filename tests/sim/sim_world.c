@@ -8,6 +8,26 @@
 
 /* ---- the broker ---- */
 
+/* Once more, of no effect: not a command without an ID. */
+static bool may_be_repeated(sim_t *sim, pd_log_topic_t topic, pd_bytes_t value)
+{
+    ProtobufCMessage *message;
+    pd_arena_t arena;
+    bool may = true;
+
+    if (topic != PD_LOG_COMMANDS)
+        return true;
+    pd_arena_init(&arena);
+    if (pd_record_decode(sim->options.command_codec, &arena, value, &message, NULL) == PD_OK) {
+        const Perdure__V1__Command *command = (const Perdure__V1__Command *)message;
+
+        may = command->body_case == PERDURE__V1__COMMAND__BODY_MESSAGE ||
+              !pd_pb_empty(command->command_id);
+    }
+    pd_arena_deinit(&arena);
+    return may;
+}
+
 /* Somebody else writes: garbage, or a stale owner's record once more. */
 static void foreign(void *ctx, pd_log_memory_t *storage, pd_log_topic_t topic, uint32_t partition)
 {
@@ -20,7 +40,8 @@ static void foreign(void *ctx, pd_log_memory_t *storage, pd_log_topic_t topic, u
             pd_log_memory_record(storage, topic, partition, sim_below(sim, count));
         bool is_owner_changed = !record.key.size; /* that one would be a real new owner */
 
-        if (!is_owner_changed || sim_chance(sim, 10)) {
+        if ((!is_owner_changed || sim_chance(sim, 10)) &&
+            may_be_repeated(sim, topic, record.value)) {
             pd_log_memory_append_foreign(storage, topic, partition, record.key, record.value);
             return;
         }

@@ -17,7 +17,7 @@ RANK = {"base": 0, "api": 1, "log": 2, "state": 3, "engine": 4,
         "cli": 5, "web": 5, "workers": 5, "bench": 6, "tests": 7}
 CLIENT_FOLDERS = ("cli", "web", "workers")  # these know base and api only
 ENGINE_RANK = {"engine": 0, "engine/decide": 1, "engine/matching": 1, "engine/transport": 1,
-               "engine/cluster": 1, "engine/partition": 2, "engine/frontend": 2, "engine/node": 3,
+               "engine/ingest": 1,               "engine/cluster": 1, "engine/partition": 2, "engine/frontend": 2, "engine/node": 3,
                "engine/frontend_grpc": 4, "engine/forward": 4, "engine/forward_grpc": 5,
                "engine/program": 6}
 BACKENDS = ("log/embedded/", "log/memory/", "log/kafka/")
@@ -26,7 +26,7 @@ BACKENDS = ("log/embedded/", "log/memory/", "log/kafka/")
 THIRD_PARTY = {
     "rocksdb/": ("log/embedded", "state"),
     "avro": ("log/record",),
-    "jansson.h": ("log/record", "state", "engine/program"),
+    "jansson.h": ("log/record", "state", "engine/program", "engine/ingest"),
     "openssl/": ("log/record", "state"),
     "nghttp2/": ("api/grpc",),
     "zlib.h": ("api/grpc",),

@@ -533,6 +533,19 @@ static const Perdure__V1__Record *progress(pd_generator_t *gen)
         self->received[0] = receive(gen);
         self->n_received = self->received[0] != NULL;
     }
+    if (gen_chance(gen, 30)) {
+        Perdure__V1__IngestCheckpoint *checkpoint =
+            PD_PB_NEW(&gen->arena, Perdure__V1__IngestCheckpoint, perdure__v1__ingest_checkpoint);
+
+        checkpoint->source = (char *)(gen_chance(gen, 50) ? "orders/0" : "orders/11");
+        checkpoint->next_offset = (int64_t)gen_below(gen, 1000000);
+        checkpoint->n_last_numbers = TARGET_COUNT;
+        checkpoint->last_numbers = pd_arena_calloc(&gen->arena, TARGET_COUNT, sizeof(int64_t));
+        checkpoint->last_numbers[target] = checkpoint->next_offset / 2;
+        self->n_ingested = 1;
+        self->ingested = pd_arena_alloc(&gen->arena, sizeof(self->ingested[0]));
+        self->ingested[0] = checkpoint;
+    }
     if (gen_chance(gen, 50))
         self->command_ids_forgotten_before_ns = gen->now_ns - (int64_t)gen_below(gen, 200) * S;
     return gen->record;

@@ -448,11 +448,12 @@ static void test_format(void **state)
 /* The names are on disk: never changed, only added to. */
 static void test_tables(void **state)
 {
-    static const char *const names[] = {
-        "meta",  "executions", "current_runs", "history", "signals",     "timers",
-        "ready", "namespaces", "outbox",       "inbox",   "command_ids", "command_id_times"};
+    static const char *const names[] = {"meta",    "executions", "current_runs", "history",
+                                        "signals", "timers",     "ready",        "namespaces",
+                                        "outbox",  "inbox",      "command_ids",  "command_id_times",
+                                        "ingest"};
 
-    assert_int_equal(PDI_TABLE_COUNT, 12);
+    assert_int_equal(PDI_TABLE_COUNT, 13);
     for (int i = 0; i < PDI_TABLE_COUNT; i++)
         assert_string_equal(pdi_table_name((pdi_table_t)i), names[i]);
 }
