@@ -253,7 +253,9 @@ static void fill(pd_completion_t *completion, const wanted_t *wanted, initiated_
     initiated->cron_schedule = attributes->cron_schedule;
     initiated->header = attributes->header;
     initiated->memo = attributes->memo;
+    pd_memo_drop_nil(&initiated->memo);
     initiated->search_attributes = attributes->search_attributes;
+    pd_search_attributes_drop_nil(&initiated->search_attributes);
     if (initiated->search_attributes)
         pd_search_attributes_set_types(completion->decision->arena, initiated->search_attributes);
     initiated->inherit_build_id = attributes->inherit_build_id;
@@ -305,7 +307,8 @@ static void send(pd_completion_t *completion, const pd_history_event_t *event)
                         sizeof(*start->attributes));
     start->attributes->priority =
         merged_priority(decision->arena, row->priority, start->attributes->priority);
-    start->request_id = (char *)pd_new_run_id(decision);
+    start->request_id = pd_arena_printf(decision->arena, "%s:%lld:0", row->run_id,
+                                        (long long)event->event_id);
     start->parent_namespace = (char *)decision->ns->name;
     start->root = root_of(decision->arena, row);
     start->user_metadata = event->user_metadata;

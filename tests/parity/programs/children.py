@@ -1,5 +1,6 @@
 """Child workflows: how they begin, how they end, and what their parent learns of it."""
 
+import grpc
 from temporalio.api.enums.v1 import ParentClosePolicy, WorkflowIdReusePolicy
 
 from ..harness.commands import (
@@ -348,7 +349,39 @@ async def bad_child_attributes_of_other_kinds(t: Session):
         "name": "temporal-sys-per-ns-tq"}))
     await failing(t, "attribute", child("x", search_attributes={
         "indexed_fields": {"Unknown": payload("x")}}))
-    await failing(t, "other-namespace", child("x", namespace="temporal-system"))
+
+
+async def another_namespace(t: Session) -> str:
+    """Registered, and known to all parts of the server."""
+    name = t.id("ns")
+    await t.rpc.RegisterNamespace(
+        namespace=name, workflow_execution_retention_period=seconds(86400)
+    )
+
+    async def known():
+        try:
+            return await t.rpc.StartWorkflowExecution(
+                namespace=name,
+                workflow_id="w",
+                workflow_type={"name": "W"},
+                task_queue={"name": t.tq},
+                request_id="r",
+            )
+        except grpc.aio.AioRpcError as failed:
+            if failed.code() != grpc.StatusCode.NOT_FOUND:
+                raise
+            return None
+
+    await t.until(known, "namespace", 30)
+    return name
+
+
+@program
+async def commands_across_namespaces(t: Session):
+    name = await another_namespace(t)
+    await failing(t, "child", child("x", namespace=name))
+    await failing(t, "signal", signal_external("x", namespace=name))
+    await failing(t, "cancel", cancel_external("x", namespace=name))
 
 
 @program
@@ -437,6 +470,7 @@ POLICIES = ("TERMINATE", "REQUEST_CANCEL", "ABANDON")
 async def parent_of_three(t: Session, **start) -> None:
     await t.start(**start)
     await t.step(*(new_child(t, name, parent_close_policy=policy(name)) for name in POLICIES))
+    await t.event("CHILD_WORKFLOW_EXECUTION_STARTED", count=3)
     for name in POLICIES:
         await t.event("WORKFLOW_TASK_SCHEDULED", t.id(name))
 
@@ -553,6 +587,7 @@ async def parent_of_many(t: Session):
     names = [f"c{number}" for number in range(12)]
     await t.step(*(new_child(t, name, parent_close_policy=policy(
         "REQUEST_CANCEL" if name == "c0" else "TERMINATE")) for name in names))
+    await t.event("CHILD_WORKFLOW_EXECUTION_STARTED", count=12)
     for name in names:
         await t.event("WORKFLOW_TASK_SCHEDULED", t.id(name))
     await t.terminate()

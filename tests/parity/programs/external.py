@@ -168,7 +168,6 @@ async def bad_external_signals(t: Session):
     await failing(t, "no-name", signal_external("x", ""))
     await failing(t, "long-id", signal_external("x" * 1001))
     await failing(t, "bad-run", signal_external("x", run="no-uuid"))
-    await failing(t, "other-namespace", signal_external("x", namespace="temporal-system"))
     await failing(t, "too-large", signal_external("x", input=payloads("x" * (2 << 20))))
     await failing(t, "no-execution", without_execution())
 
@@ -294,4 +293,3 @@ async def bad_external_cancels(t: Session):
     await failing(t, "no-id", cancel_external(""))
     await failing(t, "long-id", cancel_external("x" * 1001))
     await failing(t, "bad-run", cancel_external("x", "no-uuid"))
-    await failing(t, "other-namespace", cancel_external("x", namespace="temporal-system"))
