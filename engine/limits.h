@@ -42,6 +42,7 @@ enum {
     PD_SIGNAL_COUNT_MAX = 10000,
     PD_PENDING_ACTIVITY_COUNT_MAX = 2000,
     PD_PENDING_CHILD_COUNT_MAX = 2000,
+    PD_PENDING_EXTERNAL_COUNT_MAX = 2000, /* signals; cancel requests */
     /* Events a page of history, and what a client that names none gets. */
     PD_HISTORY_PAGE_EVENT_COUNT = 256,
     PD_NAMESPACE_PAGE_COUNT = 100,

@@ -1,7 +1,7 @@
 /* deadlines.c -- when something about a run is due: the one list.
  *
  *   kind                        at                                    while
- *   FIRST_TASK                  first_task_not_before                 no workflow task yet
+ *   FIRST_TASK                  first_task_not_before                 no workflow task yet, no parent awaited
  *   TIMER                       fire_time                             TimerFired is not buffered
  *   TASK_SCHEDULE_TO_START      schedule_to_start_deadline            sticky, not started
  *   TASK_START_TO_CLOSE         started + start_to_close              started
@@ -88,7 +88,8 @@ static void run_deadlines(pdi_sink_t *sink, const pd_execution_t *exec)
         emit(sink, PD_DEADLINE_EXECUTION, row->execution_deadline_ns, 0);
     if (row->workflow_task)
         workflow_task(sink, row->workflow_task);
-    else if (row->first_task_not_before_ns > 0 && !row->any_workflow_task_completed)
+    else if (row->first_task_not_before_ns > 0 && !row->any_workflow_task_completed &&
+             !row->awaits_parent)
         emit(sink, PD_DEADLINE_FIRST_TASK, row->first_task_not_before_ns, 0);
 }
 

@@ -17,44 +17,54 @@ const Perdure__V1__WorkflowTaskRow *pd_execution_workflow_task(const pd_executio
 
 /* ---- by event ID: the lists are sorted, since event IDs only grow ---- */
 
-pdi_activity_t *pdi_activity(const pdi_run_t *run, int64_t scheduled_event_id, size_t *index)
+/* `list`: pointers to rows, each with an event ID at that offset. */
+static void *find(const void *list, size_t count, size_t id_offset, int64_t event_id, size_t *index)
 {
-    const pdi_row_t *row = run->exec.row;
-    size_t low = 0, high = row->n_activities;
+    size_t low = 0, high = count;
 
     while (low < high) {
         size_t middle = (low + high) / 2;
+        const char *row;
+        int64_t id;
 
-        if (row->activities[middle]->scheduled_event_id < scheduled_event_id)
+        memcpy(&row, (const char *)list + middle * sizeof(row), sizeof(row));
+        memcpy(&id, row + id_offset, sizeof(id));
+        if (id == event_id) {
+            if (index)
+                *index = middle;
+            return (void *)row;
+        }
+        if (id < event_id)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == row->n_activities || row->activities[low]->scheduled_event_id != scheduled_event_id)
-        return NULL;
-    if (index)
-        *index = low;
-    return row->activities[low];
+    return NULL;
+}
+
+pdi_activity_t *pdi_activity(const pdi_run_t *run, int64_t scheduled_event_id, size_t *index)
+{
+    return find(run->exec.row->activities, run->exec.row->n_activities,
+                offsetof(pdi_activity_t, scheduled_event_id), scheduled_event_id, index);
 }
 
 pdi_timer_t *pdi_timer(const pdi_run_t *run, int64_t started_event_id, size_t *index)
 {
-    const pdi_row_t *row = run->exec.row;
-    size_t low = 0, high = row->n_timers;
+    return find(run->exec.row->timers, run->exec.row->n_timers,
+                offsetof(pdi_timer_t, started_event_id), started_event_id, index);
+}
 
-    while (low < high) {
-        size_t middle = (low + high) / 2;
+pdi_child_t *pdi_child(const pdi_run_t *run, int64_t initiated_event_id, size_t *index)
+{
+    return find(run->exec.row->children, run->exec.row->n_children,
+                offsetof(pdi_child_t, initiated_event_id), initiated_event_id, index);
+}
 
-        if (row->timers[middle]->started_event_id < started_event_id)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    if (low == row->n_timers || row->timers[low]->started_event_id != started_event_id)
-        return NULL;
-    if (index)
-        *index = low;
-    return row->timers[low];
+pdi_external_t *pdi_external(pdi_external_t *const *list, size_t count, int64_t initiated_event_id,
+                             size_t *index)
+{
+    return find(list, count, offsetof(pdi_external_t, initiated_event_id), initiated_event_id,
+                index);
 }
 
 void pdi_activity_add(pdi_run_t *run, pdi_activity_t *activity)
@@ -99,6 +109,43 @@ void pdi_timer_remove(pdi_run_t *run, size_t index)
         pdi_id_index_remove(&run->timer_ids, timer->timer_id, timer);
     pdi_array_remove(&row->timers, &row->n_timers, index);
     pdi_message_free(timer);
+}
+
+void pdi_child_add(pdi_run_t *run, pdi_child_t *child)
+{
+    pdi_row_t *row = run->exec.row;
+
+    PD_ASSERT(row->n_children == 0 ||
+              row->children[row->n_children - 1]->initiated_event_id < child->initiated_event_id);
+    pdi_array_append(&row->children, &row->n_children, child);
+}
+
+void pdi_child_remove(pdi_run_t *run, size_t index)
+{
+    pdi_row_t *row = run->exec.row;
+    pdi_child_t *child = row->children[index];
+
+    pdi_array_remove(&row->children, &row->n_children, index);
+    pdi_message_free(child);
+}
+
+const pdi_child_t *pd_execution_child(const pd_execution_t *exec, int64_t initiated_event_id)
+{
+    return pdi_child(pdi_run(exec), initiated_event_id, NULL);
+}
+
+const pdi_external_t *pd_execution_external_signal(const pd_execution_t *exec,
+                                                   int64_t initiated_event_id)
+{
+    return pdi_external(exec->row->external_signals, exec->row->n_external_signals,
+                        initiated_event_id, NULL);
+}
+
+const pdi_external_t *pd_execution_external_cancel(const pd_execution_t *exec,
+                                                   int64_t initiated_event_id)
+{
+    return pdi_external(exec->row->external_cancels, exec->row->n_external_cancels,
+                        initiated_event_id, NULL);
 }
 
 void pdi_signal_request_add(pdi_run_t *run, const char *request_id)

@@ -15,6 +15,13 @@ const Perdure__V1__ActivityRow *pd_execution_activity(const pd_execution_t *exec
 const Perdure__V1__ActivityRow *pd_execution_activity_by_id(const pd_execution_t *exec,
                                                             const char *activity_id);
 const Perdure__V1__TimerRow *pd_execution_timer(const pd_execution_t *exec, const char *timer_id);
+/* NULL when not pending. A child whose end waits in the buffer is still found. */
+const Perdure__V1__ChildRow *pd_execution_child(const pd_execution_t *exec,
+                                                int64_t initiated_event_id);
+const Perdure__V1__ExternalRow *pd_execution_external_signal(const pd_execution_t *exec,
+                                                             int64_t initiated_event_id);
+const Perdure__V1__ExternalRow *pd_execution_external_cancel(const pd_execution_t *exec,
+                                                             int64_t initiated_event_id);
 bool pd_execution_has_signal_request(const pd_execution_t *exec, const char *request_id);
 
 /* The deadlines of a run, all of them: the one list that the timer table, the partition's clock

@@ -31,6 +31,8 @@ typedef struct pdi_run pdi_run_t;
 typedef Perdure__V1__ExecutionRow pdi_row_t;
 typedef Perdure__V1__ActivityRow pdi_activity_t;
 typedef Perdure__V1__TimerRow pdi_timer_t;
+typedef Perdure__V1__ChildRow pdi_child_t;
+typedef Perdure__V1__ExternalRow pdi_external_t;
 
 enum {
     PDI_BATCH_IDS_MAX = 6,    /* first event IDs of history batches remembered for deletion */
@@ -242,11 +244,16 @@ bool pdi_event_next(pdi_event_cursor_t *cursor, pd_bytes_t *framed, pd_bytes_t *
 /* NULL when not pending; else *index (may be NULL) is its place in the row's array. */
 pdi_activity_t *pdi_activity(const pdi_run_t *run, int64_t scheduled_event_id, size_t *index);
 pdi_timer_t *pdi_timer(const pdi_run_t *run, int64_t started_event_id, size_t *index);
+pdi_child_t *pdi_child(const pdi_run_t *run, int64_t initiated_event_id, size_t *index);
+pdi_external_t *pdi_external(pdi_external_t *const *list, size_t count, int64_t initiated_event_id,
+                             size_t *index);
 /* They keep the row's arrays and the indexes together. Adding takes the element. */
 void pdi_activity_add(pdi_run_t *run, pdi_activity_t *activity);
 void pdi_activity_remove(pdi_run_t *run, size_t index);
 void pdi_timer_add(pdi_run_t *run, pdi_timer_t *timer);
 void pdi_timer_remove(pdi_run_t *run, size_t index);
+void pdi_child_add(pdi_run_t *run, pdi_child_t *child);
+void pdi_child_remove(pdi_run_t *run, size_t index);
 void pdi_signal_request_add(pdi_run_t *run, const char *request_id);
 
 /* ---- deadlines.c ---- */

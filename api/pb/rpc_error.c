@@ -72,6 +72,16 @@ pd_rpc_error_t *pd_rpc_not_found(pd_arena_t *arena, const char *format, ...)
     return make(arena, PD_RPC_NOT_FOUND, message, &detail.base);
 }
 
+const pd_rpc_error_t *pd_rpc_namespace_not_found(pd_arena_t *arena, const char *name)
+{
+    Temporal__Api__Errordetails__V1__NamespaceNotFoundFailure detail =
+        TEMPORAL__API__ERRORDETAILS__V1__NAMESPACE_NOT_FOUND_FAILURE__INIT;
+
+    detail.namespace_ = (char *)name;
+    return make(arena, PD_RPC_NOT_FOUND, pd_arena_printf(arena, "Namespace %s is not found.", name),
+                &detail.base);
+}
+
 pd_rpc_error_t *pd_rpc_busy_workflow(pd_arena_t *arena, const char *format, ...)
 {
     Temporal__Api__Errordetails__V1__ResourceExhaustedFailure detail =

@@ -43,6 +43,8 @@ pd_rpc_error_t *pd_rpc_error_detail(pd_arena_t *arena, pd_rpc_code_t code, const
 pd_rpc_error_t *pd_rpc_invalid_argument(pd_arena_t *arena, const char *format, ...) PD_PRINTF(2, 3);
 /* NOT_FOUND with NotFoundFailure. */
 pd_rpc_error_t *pd_rpc_not_found(pd_arena_t *arena, const char *format, ...) PD_PRINTF(2, 3);
+/* NOT_FOUND with NamespaceNotFoundFailure. */
+const pd_rpc_error_t *pd_rpc_namespace_not_found(pd_arena_t *arena, const char *name);
 /* RESOURCE_EXHAUSTED with ResourceExhaustedFailure{cause: BUSY_WORKFLOW, scope: NAMESPACE}. */
 pd_rpc_error_t *pd_rpc_busy_workflow(pd_arena_t *arena, const char *format, ...) PD_PRINTF(2, 3);
 /* UNAVAILABLE without details: clients retry. */

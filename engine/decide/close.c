@@ -105,6 +105,12 @@ void pd_close_carry(pd_draft_t *draft, const pd_history_event_t *event,
     started->initiator = initiator;
     started->workflow_execution_timeout = before->workflow_execution_timeout;
     started->priority = before->priority;
+    started->parent_workflow_namespace = before->parent_workflow_namespace;
+    started->parent_workflow_namespace_id = before->parent_workflow_namespace_id;
+    started->parent_workflow_execution = before->parent_workflow_execution;
+    started->parent_initiated_event_id = before->parent_initiated_event_id;
+    started->parent_initiated_event_version = before->parent_initiated_event_version;
+    started->root_workflow_execution = before->root_workflow_execution;
     started->prev_auto_reset_points = pd_reset_points_for_next(draft);
     if (initiator != INITIATOR(CRON_SCHEDULE)) {
         started->completion_callbacks = before->completion_callbacks;

@@ -24,6 +24,7 @@ struct pd_decision {
     const pd_namespace_t *ns;
     const char *workflow_id;
     pd_store_t *store;    /* reading only */
+    pd_namespaces_t *namespaces; /* those known by now */
     pd_execution_t *exec; /* the run that the command means; NULL: there is none */
     bool exec_is_current;
 
@@ -36,6 +37,7 @@ struct pd_decision {
     Perdure__V1__Message **messages;
     size_t message_count;
     size_t message_capacity;
+    Perdure__V1__Message *answer; /* the last of them; of pd_decision_answer */
     /* The numbered message or the identified command that caused this; noted in the transition even
      * when nothing else happens. NULL: none. */
     Perdure__V1__Received *received;

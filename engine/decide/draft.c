@@ -3,6 +3,7 @@
 #include "api/pb/time.h"
 #include "base/assert.h"
 #include "engine/decide/event_type.h"
+#include "engine/decide/others.h"
 #include "engine/decide/pending.h"
 #include "engine/decide/workflow_task.h"
 
@@ -335,7 +336,37 @@ void pd_draft_start_task(pd_draft_t *draft, const char *request_id, const char *
 
 /* ---- the buffer ---- */
 
-/* scheduled_event_id and started_event_id of an activity's close event; NULL for other types. */
+/* started_event_id of a child's close event, and its initiated_event_id; NULL for other types. */
+static int64_t *child_close_started_id(pd_history_event_t *event, int64_t *initiated_event_id)
+{
+    switch ((int)event->event_type) {
+    case PD_EVENT(CHILD_WORKFLOW_EXECUTION_COMPLETED):
+        *initiated_event_id =
+            event->child_workflow_execution_completed_event_attributes->initiated_event_id;
+        return &event->child_workflow_execution_completed_event_attributes->started_event_id;
+    case PD_EVENT(CHILD_WORKFLOW_EXECUTION_FAILED):
+        *initiated_event_id =
+            event->child_workflow_execution_failed_event_attributes->initiated_event_id;
+        return &event->child_workflow_execution_failed_event_attributes->started_event_id;
+    case PD_EVENT(CHILD_WORKFLOW_EXECUTION_TIMED_OUT):
+        *initiated_event_id =
+            event->child_workflow_execution_timed_out_event_attributes->initiated_event_id;
+        return &event->child_workflow_execution_timed_out_event_attributes->started_event_id;
+    case PD_EVENT(CHILD_WORKFLOW_EXECUTION_CANCELED):
+        *initiated_event_id =
+            event->child_workflow_execution_canceled_event_attributes->initiated_event_id;
+        return &event->child_workflow_execution_canceled_event_attributes->started_event_id;
+    case PD_EVENT(CHILD_WORKFLOW_EXECUTION_TERMINATED):
+        *initiated_event_id =
+            event->child_workflow_execution_terminated_event_attributes->initiated_event_id;
+        return &event->child_workflow_execution_terminated_event_attributes->started_event_id;
+    default:
+        return NULL;
+    }
+}
+
+/* scheduled_event_id and started_event_id of the close event of an activity or a child (whose event
+ * is called initiated, not scheduled); NULL for other types. */
 static int64_t *close_event_started_id(pd_history_event_t *event, int64_t *scheduled_event_id)
 {
     switch ((int)event->event_type) {
@@ -352,7 +383,7 @@ static int64_t *close_event_started_id(pd_history_event_t *event, int64_t *sched
         *scheduled_event_id = event->activity_task_canceled_event_attributes->scheduled_event_id;
         return &event->activity_task_canceled_event_attributes->started_event_id;
     default:
-        return NULL;
+        return child_close_started_id(event, scheduled_event_id);
     }
 }
 
@@ -360,6 +391,20 @@ typedef struct started_id {
     int64_t scheduled_event_id;
     int64_t started_event_id;
 } started_id_t;
+
+/* False: it is no Started event of an activity or a child. */
+static bool take_started_id(const pd_history_event_t *event, started_id_t *id)
+{
+    id->started_event_id = event->event_id;
+    if ((int)event->event_type == PD_EVENT(ACTIVITY_TASK_STARTED))
+        id->scheduled_event_id = event->activity_task_started_event_attributes->scheduled_event_id;
+    else if ((int)event->event_type == PD_EVENT(CHILD_WORKFLOW_EXECUTION_STARTED))
+        id->scheduled_event_id =
+            event->child_workflow_execution_started_event_attributes->initiated_event_id;
+    else
+        return false;
+    return true;
+}
 
 /* At most a buffer's worth of entries (100 by default): a scan is fine. */
 static void wire(pd_history_event_t *event, const started_id_t *ids, size_t count)
@@ -419,11 +464,7 @@ size_t pd_draft_flush_buffer(pd_draft_t *draft)
                 continue;
             wire(event, ids, id_count);
             append_history(draft, event);
-            if ((int)event->event_type == PD_EVENT(ACTIVITY_TASK_STARTED)) {
-                ids[id_count].scheduled_event_id =
-                    event->activity_task_started_event_attributes->scheduled_event_id;
-                ids[id_count++].started_event_id = event->event_id;
-            }
+            id_count += take_started_id(event, &ids[id_count]);
         }
     }
     draft->buffer_flushed = true;
@@ -486,17 +527,17 @@ pd_history_event_t *pd_draft_close(pd_draft_t *draft, Temporal__Api__Enums__V1__
         fail_task_by_force(draft);
     memset(&draft->task, 0, sizeof(draft->task));
     pd_draft_flush_buffer(draft);
-    event = pd_draft_event(draft, type);
+    event = draft->close_event = pd_draft_event(draft, type);
     draft->running = false;
     return event;
 }
 
 /* ---- messages ---- */
 
-Perdure__V1__Message *pd_decision_send(pd_draft_t *sender, const char *namespace_id,
-                                       const char *workflow_id, const char *run_id)
+static Perdure__V1__Message *new_message(pd_decision_t *decision, const char *sender_run_id,
+                                         const char *namespace_id, const char *workflow_id,
+                                         const char *run_id)
 {
-    pd_decision_t *decision = sender->decision;
     Perdure__V1__Message *message =
         PD_PB_NEW(decision->arena, Perdure__V1__Message, perdure__v1__message);
 
@@ -505,7 +546,12 @@ Perdure__V1__Message *pd_decision_send(pd_draft_t *sender, const char *namespace
     message->run_id = (char *)run_id;
     message->sender_namespace_id = (char *)decision->ns->id;
     message->sender_workflow_id = (char *)decision->workflow_id;
-    message->sender_run_id = (char *)sender->run_id;
+    message->sender_run_id = (char *)sender_run_id;
+    return message;
+}
+
+static void add_message(pd_decision_t *decision, Perdure__V1__Message *message)
+{
     if (decision->message_count == decision->message_capacity) {
         size_t capacity = decision->message_capacity ? decision->message_capacity * 2 : 4;
         Perdure__V1__Message **grown = pd_arena_alloc(decision->arena, capacity * sizeof(grown[0]));
@@ -516,7 +562,26 @@ Perdure__V1__Message *pd_decision_send(pd_draft_t *sender, const char *namespace
         decision->message_capacity = capacity;
     }
     decision->messages[decision->message_count++] = message;
+}
+
+Perdure__V1__Message *pd_decision_send(pd_draft_t *sender, const char *namespace_id,
+                                       const char *workflow_id, const char *run_id)
+{
+    Perdure__V1__Message *message =
+        new_message(sender->decision, sender->run_id, namespace_id, workflow_id, run_id);
+
+    add_message(sender->decision, message);
     return message;
+}
+
+Perdure__V1__Message *pd_decision_answer(pd_decision_t *decision, const char *run_id,
+                                         const Perdure__V1__Message *to)
+{
+    PD_ASSERT(!decision->answer);
+    decision->answer = new_message(decision, run_id, to->sender_namespace_id,
+                                   to->sender_workflow_id, to->sender_run_id);
+    decision->answer->initiated_event_id = to->initiated_event_id;
+    return decision->answer;
 }
 
 /* ---- the record ---- */
@@ -544,6 +609,9 @@ Perdure__V1__Transition *pd_decision_transition(pd_decision_t *decision, Perdure
     Perdure__V1__Transition *transition;
     size_t count = 0;
 
+    pd_others_finish(decision);
+    if (decision->answer)
+        add_message(decision, decision->answer);
     for (pd_draft_t *draft = decision->drafts; draft; draft = draft->next)
         count += draft->event_count > 0;
     if (!count && !decision->message_count && !decision->received && !decision->command_id)

@@ -60,6 +60,8 @@ struct pd_draft {
     size_t buffered_new_capacity;
     bool buffer_flushed; /* the row's buffered events are no longer in the buffer */
     void *pending;       /* of pending.c: activities and timers that this draft added or removed */
+    void *others;        /* of others.c: what is asked of other workflows */
+    pd_history_event_t *close_event; /* written by pd_draft_close */
 };
 
 /* The draft of decision->exec, made at the first call. @thread partition */
@@ -115,12 +117,17 @@ pd_history_event_t *pd_draft_close(pd_draft_t *draft, Temporal__Api__Enums__V1__
 Perdure__V1__Message *pd_decision_send(pd_draft_t *sender, const char *namespace_id,
                                        const char *workflow_id, const char *run_id);
 
+/* The answer to a message, from the workflow that it is for, which need not have a run (`run_id`
+ * may be empty). One a decision; outlives pd_decision_discard. The caller fills in the body. */
+Perdure__V1__Message *pd_decision_answer(pd_decision_t *decision, const char *run_id,
+                                         const Perdure__V1__Message *to);
+
 /* Forgets all drafts and messages of the decision: a command failed midway, and something else is
  * to be drafted instead. Pointers to drafts are void afterwards. */
 void pd_decision_discard(pd_decision_t *decision);
 
-/* The transition of all drafts that hold events, of the messages sent, and of what was received;
- * NULL when there is none of these. */
+/* The transition of all drafts that hold events, of the messages sent (also of those that a close
+ * means, see others.h), and of what was received; NULL when there is none of these. Once. */
 Perdure__V1__Transition *pd_decision_transition(pd_decision_t *decision, Perdure__V1__Cause cause);
 
 #endif

@@ -14,6 +14,18 @@ static const char *excess_of(const pd_draft_t *draft)
     return NULL;
 }
 
+/* Another workflow asked for it, and nothing came of it. */
+static void change_answer(Perdure__V1__Message *answer)
+{
+    if (answer->body_case == PERDURE__V1__MESSAGE__BODY_SIGNAL_EXTERNAL_ANSWERED &&
+        !answer->signal_external_answered->failed_cause)
+        answer->signal_external_answered->failed_cause =
+            TEMPORAL__API__ENUMS__V1__SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE__SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_FAILED_CAUSE_SIGNAL_COUNT_LIMIT_EXCEEDED;
+    if (answer->body_case == PERDURE__V1__MESSAGE__BODY_CHILD_START_ANSWERED)
+        answer->child_start_answered->failed_cause =
+            TEMPORAL__API__ENUMS__V1__START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE__START_CHILD_WORKFLOW_EXECUTION_FAILED_CAUSE_WORKFLOW_ALREADY_EXISTS;
+}
+
 void pd_history_limit_enforce(pd_decision_t *decision)
 {
     for (pd_draft_t *draft = decision->drafts; draft; draft = draft->next) {
@@ -23,6 +35,8 @@ void pd_history_limit_enforce(pd_decision_t *decision)
         if (!reason)
             continue;
         pd_decision_discard(decision);
+        if (decision->answer)
+            change_answer(decision->answer);
         pd_close_terminate(pd_draft_existing(decision, exec), reason, NULL, "history-service",
                            NULL);
         decision->hand_out_workflow_task = false;

@@ -160,6 +160,7 @@ static void write_created(pd_draft_t *draft, const pd_new_run_t *run, int64_t de
     }
     created->execution_deadline_ns = deadline_ns;
     created->retention_ns = decision->ns->retention_ns;
+    created->awaits_parent = run->awaits_parent;
     event->kind_case = PERDURE__V1__EVENT__KIND_RUN_CREATED;
     event->run_created = created;
     draft->first_task_not_before_ns = created->first_task_not_before_ns;
@@ -210,7 +211,8 @@ pd_draft_t *pd_new_run_write(pd_decision_t *decision, const pd_new_run_t *run)
     write_started(draft, run, deadline_ns);
     if (run->signaled)
         write_signaled(draft, run);
-    pd_draft_wake(draft);
+    if (!run->awaits_parent)
+        pd_draft_wake(draft);
     if (run->eager) {
         pd_draft_start_task(draft, run->request_id, run->started->identity);
         decision->hand_out_workflow_task = true;

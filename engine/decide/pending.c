@@ -1,14 +1,7 @@
 #include "engine/decide/pending.h"
 
 #include "base/assert.h"
-
-/* An open-addressing table of entries; the key sits in the entry. Nothing is ever taken out:
- * removed entries are marked, and an addition of the same ID takes their slot. */
-typedef struct pd_slots {
-    void **items;
-    size_t count;
-    size_t capacity; /* a power of two, or 0 */
-} pd_slots_t;
+#include "engine/decide/slots.h"
 
 typedef struct pd_pending {
     pd_slots_t activities_by_event;
@@ -22,22 +15,6 @@ typedef struct pd_pending {
     size_t omitted_count;
     size_t omitted_capacity;
 } pd_pending_t;
-
-enum { SLOTS_MIN = 16 };
-
-static uint64_t hash_number(int64_t number)
-{
-    uint64_t h = (uint64_t)number * UINT64_C(0x9e3779b97f4a7c15);
-    return h ^ (h >> 32);
-}
-
-static uint64_t hash_text(const char *text)
-{
-    uint64_t h = UINT64_C(0xcbf29ce484222325);
-    for (; *text; text++)
-        h = (h ^ (uint8_t)*text) * UINT64_C(0x100000001b3);
-    return h ^ (h >> 32);
-}
 
 static pd_pending_t *pending_of(pd_draft_t *draft)
 {
@@ -53,49 +30,27 @@ static pd_pending_t *pending_of(pd_draft_t *draft)
     return pending;
 }
 
-/* ---- the four tables: how each finds and re-inserts its entries ---- */
-
-typedef uint64_t (*pd_slot_hash_t)(const void *item);
+/* ---- the four tables: how entries are hashed and compared ---- */
 
 static uint64_t activity_event_hash(const void *item)
 {
-    return hash_number(((const pd_pending_activity_t *)item)->scheduled_event_id);
+    return pd_slots_hash_number(((const pd_pending_activity_t *)item)->scheduled_event_id);
 }
 
 static uint64_t activity_id_hash(const void *item)
 {
-    return hash_text(((const pd_pending_activity_t *)item)->activity_id);
+    return pd_slots_hash_text(((const pd_pending_activity_t *)item)->activity_id);
 }
 
 static uint64_t timer_event_hash(const void *item)
 {
-    return hash_number(((const pd_pending_timer_t *)item)->started_event_id);
+    return pd_slots_hash_number(((const pd_pending_timer_t *)item)->started_event_id);
 }
 
 static uint64_t timer_id_hash(const void *item)
 {
-    return hash_text(((const pd_pending_timer_t *)item)->timer_id);
+    return pd_slots_hash_text(((const pd_pending_timer_t *)item)->timer_id);
 }
-
-static void slots_grow(pd_slots_t *slots, pd_arena_t *arena, pd_slot_hash_t hash)
-{
-    if (slots->count * 2 < slots->capacity)
-        return;
-    void **old = slots->items;
-    size_t old_capacity = slots->capacity;
-    slots->capacity = old_capacity ? old_capacity * 2 : SLOTS_MIN;
-    slots->items = pd_arena_calloc(arena, slots->capacity, sizeof(void *));
-    for (size_t i = 0; i < old_capacity; i++) {
-        if (!old[i])
-            continue;
-        size_t at = hash(old[i]) & (slots->capacity - 1);
-        while (slots->items[at])
-            at = (at + 1) & (slots->capacity - 1);
-        slots->items[at] = old[i];
-    }
-}
-
-typedef bool (*pd_slot_same_t)(const void *a, const void *b);
 
 static bool activity_same_event(const void *a, const void *b)
 {
@@ -121,38 +76,13 @@ static bool timer_same_id(const void *a, const void *b)
                   ((const pd_pending_timer_t *)b)->timer_id) == 0;
 }
 
-/* `probe` has the key set. NULL when absent. */
-static void *slots_find(const pd_slots_t *slots, const void *probe, pd_slot_hash_t hash,
-                        pd_slot_same_t same)
-{
-    if (slots->capacity == 0)
-        return NULL;
-    size_t at = hash(probe) & (slots->capacity - 1);
-    while (slots->items[at] && !same(slots->items[at], probe))
-        at = (at + 1) & (slots->capacity - 1);
-    return slots->items[at];
-}
-
-/* Takes the slot of an entry with the same key, if there is one. */
-static void slots_put(pd_slots_t *slots, pd_arena_t *arena, void *item, pd_slot_hash_t hash,
-                      pd_slot_same_t same)
-{
-    slots_grow(slots, arena, hash);
-    size_t at = hash(item) & (slots->capacity - 1);
-    while (slots->items[at] && !same(slots->items[at], item))
-        at = (at + 1) & (slots->capacity - 1);
-    slots->count += slots->items[at] == NULL;
-    slots->items[at] = item;
-    PD_ASSERT(slots->count < slots->capacity);
-}
-
 /* ---- activities ---- */
 
 static void put_activity(pd_pending_t *pending, pd_arena_t *arena, pd_pending_activity_t *activity)
 {
-    slots_put(&pending->activities_by_event, arena, activity, activity_event_hash,
+    pd_slots_put(&pending->activities_by_event, arena, activity, activity_event_hash,
               activity_same_event);
-    slots_put(&pending->activities_by_id, arena, activity, activity_id_hash, activity_same_id);
+    pd_slots_put(&pending->activities_by_id, arena, activity, activity_id_hash, activity_same_id);
 }
 
 static pd_pending_activity_t *load_activity(pd_draft_t *draft, pd_pending_t *pending,
@@ -178,7 +108,7 @@ pd_pending_activity_t *pd_pending_activity(pd_draft_t *draft, int64_t scheduled_
     pd_pending_t *pending = pending_of(draft);
     pd_pending_activity_t probe = {.scheduled_event_id = scheduled_event_id};
     pd_pending_activity_t *activity =
-        slots_find(&pending->activities_by_event, &probe, activity_event_hash, activity_same_event);
+        pd_slots_find(&pending->activities_by_event, &probe, activity_event_hash, activity_same_event);
     if (activity)
         return activity->removed ? NULL : activity;
     if (!draft->exec)
@@ -191,7 +121,7 @@ pd_pending_activity_t *pd_pending_activity_by_id(pd_draft_t *draft, const char *
     pd_pending_t *pending = pending_of(draft);
     pd_pending_activity_t probe = {.activity_id = activity_id};
     pd_pending_activity_t *activity =
-        slots_find(&pending->activities_by_id, &probe, activity_id_hash, activity_same_id);
+        pd_slots_find(&pending->activities_by_id, &probe, activity_id_hash, activity_same_id);
     if (activity)
         return activity->removed ? NULL : activity;
     if (!draft->exec)
@@ -233,7 +163,7 @@ bool pd_pending_activity_is_closing(pd_draft_t *draft, int64_t scheduled_event_i
     pd_pending_t *pending = pending_of(draft);
     pd_pending_activity_t probe = {.scheduled_event_id = scheduled_event_id};
     const pd_pending_activity_t *activity =
-        slots_find(&pending->activities_by_event, &probe, activity_event_hash, activity_same_event);
+        pd_slots_find(&pending->activities_by_event, &probe, activity_event_hash, activity_same_event);
     if (activity)
         return activity->removed;
     if (!draft->exec || draft->buffer_flushed)
@@ -246,8 +176,8 @@ bool pd_pending_activity_is_closing(pd_draft_t *draft, int64_t scheduled_event_i
 
 static void put_timer(pd_pending_t *pending, pd_arena_t *arena, pd_pending_timer_t *timer)
 {
-    slots_put(&pending->timers_by_event, arena, timer, timer_event_hash, timer_same_event);
-    slots_put(&pending->timers_by_id, arena, timer, timer_id_hash, timer_same_id);
+    pd_slots_put(&pending->timers_by_event, arena, timer, timer_event_hash, timer_same_event);
+    pd_slots_put(&pending->timers_by_id, arena, timer, timer_id_hash, timer_same_id);
 }
 
 static pd_pending_timer_t *load_timer(pd_draft_t *draft, pd_pending_t *pending,
@@ -269,7 +199,7 @@ pd_pending_timer_t *pd_pending_timer(pd_draft_t *draft, const char *timer_id)
     pd_pending_t *pending = pending_of(draft);
     pd_pending_timer_t probe = {.timer_id = timer_id};
     pd_pending_timer_t *timer =
-        slots_find(&pending->timers_by_id, &probe, timer_id_hash, timer_same_id);
+        pd_slots_find(&pending->timers_by_id, &probe, timer_id_hash, timer_same_id);
     if (timer)
         return timer->removed ? NULL : timer;
     if (!draft->exec || pending->timer_rows_loaded)
@@ -287,7 +217,7 @@ static void load_all_timers(pd_draft_t *draft, pd_pending_t *pending)
     const Perdure__V1__ExecutionRow *row = draft->exec->row;
     for (size_t i = 0; i < row->n_timers; i++) {
         pd_pending_timer_t probe = {.started_event_id = row->timers[i]->started_event_id};
-        if (!slots_find(&pending->timers_by_event, &probe, timer_event_hash, timer_same_event))
+        if (!pd_slots_find(&pending->timers_by_event, &probe, timer_event_hash, timer_same_event))
             load_timer(draft, pending, row->timers[i]);
     }
 }
@@ -299,7 +229,7 @@ pd_pending_timer_t *pd_pending_timer_started(pd_draft_t *draft, int64_t started_
         load_all_timers(draft, pending);
     pd_pending_timer_t probe = {.started_event_id = started_event_id};
     pd_pending_timer_t *timer =
-        slots_find(&pending->timers_by_event, &probe, timer_event_hash, timer_same_event);
+        pd_slots_find(&pending->timers_by_event, &probe, timer_event_hash, timer_same_event);
     return timer && !timer->removed ? timer : NULL;
 }
 

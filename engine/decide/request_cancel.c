@@ -1,8 +1,8 @@
 /* REQUEST_CANCEL: asks the workflow to cancel itself. Repeats and closed runs are no error. */
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
 
+#include "engine/decide/canceling.h"
 #include "engine/decide/chain.h"
-#include "engine/decide/draft.h"
 
 typedef Temporal__Api__Workflowservice__V1__RequestCancelWorkflowExecutionRequest request_t;
 
@@ -10,8 +10,7 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
 {
     const request_t *request = command->request;
     pd_draft_t *draft;
-    Temporal__Api__History__V1__WorkflowExecutionCancelRequestedEventAttributes *attributes;
-    pd_history_event_t *event;
+    pd_cancel_t cancel = {.links = request->links, .n_links = request->n_links};
 
     pd_chain_use_current(decision, request->first_execution_run_id);
     draft = pd_draft_of(decision);
@@ -22,19 +21,11 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
         return NULL;
     if (!pd_chain_matches(decision, request->first_execution_run_id))
         return pd_rpc_not_found(decision->arena, "workflow execution not found");
-    if (draft->cancel_requested)
-        return NULL;
-    event = pd_draft_outside_event(draft, PD_EVENT(WORKFLOW_EXECUTION_CANCEL_REQUESTED));
-    attributes = event->workflow_execution_cancel_requested_event_attributes;
-    attributes->cause = request->reason;
-    attributes->identity = request->identity;
-    event->links = request->links;
-    event->n_links = request->n_links;
-    draft->cancel_requested = true;
-    /* Unlike a signal, this does not wait for the first task's backoff. */
-    if (!draft->task.exists)
-        pd_draft_schedule_task(draft, 1);
-    pd_draft_wake(draft);
+    temporal__api__history__v1__workflow_execution_cancel_requested_event_attributes__init(
+        &cancel.attributes);
+    cancel.attributes.cause = request->reason;
+    cancel.attributes.identity = request->identity;
+    pd_cancel_request(draft, &cancel);
     return NULL;
 }
 

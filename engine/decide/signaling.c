@@ -12,21 +12,27 @@ static size_t packed_size(const void *message)
     return message ? protobuf_c_message_get_packed_size(message) : 0;
 }
 
-const pd_rpc_error_t *pd_signal_check(pd_decision_t *decision, const pd_draft_t *draft,
-                                      const pd_signal_t *signal)
+const pd_rpc_error_t *pd_signal_check_limits(pd_decision_t *decision, const pd_draft_t *draft,
+                                             const pd_signal_t *signal)
 {
     if (packed_size(signal->attributes.input) > PD_BLOB_SIZE_MAX ||
         packed_size(signal->attributes.header) > PD_BLOB_SIZE_MAX)
         return pd_rpc_invalid_argument(decision->arena, "Blob data size exceeds limit.");
-    if (!draft)
-        return NULL;
-    if (draft->signal_count >= PD_SIGNAL_COUNT_MAX)
+    if (draft && draft->signal_count >= PD_SIGNAL_COUNT_MAX)
         return pd_rpc_invalid_argument(decision->arena,
                                        "exceeded workflow execution limit for signal events");
-    if (draft->exec->row->close_attempted && draft->task.started)
-        return pd_rpc_busy_workflow(
-            decision->arena, "workflow operation can not be applied because workflow is closing");
     return NULL;
+}
+
+const pd_rpc_error_t *pd_signal_check(pd_decision_t *decision, const pd_draft_t *draft,
+                                      const pd_signal_t *signal)
+{
+    const pd_rpc_error_t *error = pd_signal_check_limits(decision, draft, signal);
+
+    if (!error && draft && draft->exec->row->close_attempted && draft->task.started)
+        error = pd_rpc_busy_workflow(
+            decision->arena, "workflow operation can not be applied because workflow is closing");
+    return error;
 }
 
 void pd_signal_add(pd_draft_t *draft, const pd_signal_t *signal)

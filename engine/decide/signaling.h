@@ -18,6 +18,10 @@ bool pd_signal_is_known(const pd_draft_t *draft, const char *request_id);
 const pd_rpc_error_t *pd_signal_check(pd_decision_t *decision, const pd_draft_t *draft,
                                       const pd_signal_t *signal);
 
+/* Of these the sizes and counts only. */
+const pd_rpc_error_t *pd_signal_check_limits(pd_decision_t *decision, const pd_draft_t *draft,
+                                             const pd_signal_t *signal);
+
 /* Drafts the event; the caller wakes the run. */
 void pd_signal_add(pd_draft_t *draft, const pd_signal_t *signal);
 

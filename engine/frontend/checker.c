@@ -23,5 +23,5 @@ static const pd_rpc_error_t *check(pd_arena_t *arena, const pd_namespace_t *ns, 
 
 const pd_command_checker_t pd_frontend_checker = {
     .check = check,
-    .namespace_not_found = pdi_namespace_not_found,
+    .namespace_not_found = pd_rpc_namespace_not_found,
 };

@@ -132,16 +132,6 @@ char *pdi_uuid(pdi_rpc_t *rpc)
     return uuid;
 }
 
-const pd_rpc_error_t *pdi_namespace_not_found(pd_arena_t *arena, const char *name)
-{
-    Temporal__Api__Errordetails__V1__NamespaceNotFoundFailure *detail =
-        PD_PB_NEW(arena, Temporal__Api__Errordetails__V1__NamespaceNotFoundFailure,
-                  temporal__api__errordetails__v1__namespace_not_found_failure);
-
-    detail->namespace_ = (char *)name;
-    return pd_rpc_error_detail(arena, PD_RPC_NOT_FOUND, detail, "Namespace %s is not found.", name);
-}
-
 /* ---- before the handler ---- */
 
 /* A task token decides about the namespace; the request may leave it out. */
@@ -162,7 +152,7 @@ static const pd_rpc_error_t *resolve_token(pdi_rpc_t *rpc)
         return pd_rpc_invalid_argument(rpc->arena, "Namespace not set on request.");
     rpc->ns = pd_namespaces_by_id(rpc->frontend->options.namespaces, rpc->token->namespace_id);
     if (!rpc->ns)
-        return pdi_namespace_not_found(rpc->arena, rpc->token->namespace_id);
+        return pd_rpc_namespace_not_found(rpc->arena, rpc->token->namespace_id);
     return NULL;
 }
 
@@ -189,7 +179,7 @@ static const pd_rpc_error_t *resolve_namespace(pdi_rpc_t *rpc)
         return pd_rpc_invalid_argument(rpc->arena, "Namespace is empty.");
     ns = pd_namespaces_by_name(rpc->frontend->options.namespaces, name);
     if (!ns)
-        return pdi_namespace_not_found(rpc->arena, name);
+        return pd_rpc_namespace_not_found(rpc->arena, name);
     if (rpc->token && ns != rpc->ns)
         return pd_rpc_invalid_argument(
             rpc->arena, "Operation requested with a token from a different namespace.");

@@ -51,8 +51,6 @@ void pdi_answer_instead(pdi_rpc_t *rpc, const void *response);
 /* A new UUID in the arena. */
 char *pdi_uuid(pdi_rpc_t *rpc);
 
-/* NOT_FOUND with NamespaceNotFoundFailure. */
-const pd_rpc_error_t *pdi_namespace_not_found(pd_arena_t *arena, const char *name);
 
 /* ---- handlers, by file ---- */
 

@@ -4,6 +4,7 @@
 #include <temporal/api/failure/v1/message.pb-c.h>
 
 #include "engine/frontend/validate.h"
+#include "engine/uuid.h"
 
 static const pd_rpc_error_t *submit_by_token(pdi_rpc_t *rpc, const pd_command_kind_t *kind,
                                              const void *request)
@@ -23,7 +24,7 @@ static const pd_rpc_error_t *token_from_ids(pdi_rpc_t *rpc, char *workflow_id, c
     /* An activity without a workflow: there are none here. */
     if (!workflow_id[0])
         return pd_rpc_not_found(rpc->arena, "activity not found for ID: %s", activity_id);
-    PDI_REFUSE_IF(run_id[0] && !pdi_is_uuid(run_id), rpc, "RunId is not valid UUID.");
+    PDI_REFUSE_IF(run_id[0] && !pd_is_uuid(run_id), rpc, "RunId is not valid UUID.");
     token->namespace_id = (char *)rpc->ns->id;
     token->workflow_id = workflow_id;
     token->run_id = run_id;

@@ -98,12 +98,12 @@ const pd_rpc_error_t *pdi_describe_namespace(pdi_rpc_t *rpc)
     if (request->id[0]) {
         ns = pd_namespaces_by_id(rpc->frontend->options.namespaces, request->id);
         return ns ? pdi_respond(rpc, describe(rpc, ns))
-                  : pdi_namespace_not_found(rpc->arena, request->id);
+                  : pd_rpc_namespace_not_found(rpc->arena, request->id);
     }
     PDI_REFUSE_IF(!request->namespace_[0], rpc, "Namespace not set on request.");
     ns = pd_namespaces_by_name(rpc->frontend->options.namespaces, request->namespace_);
     return ns ? pdi_respond(rpc, describe(rpc, ns))
-              : pdi_namespace_not_found(rpc->arena, request->namespace_);
+              : pd_rpc_namespace_not_found(rpc->arena, request->namespace_);
 }
 
 /* The page token is the number of namespaces that were told already. */

@@ -3,6 +3,7 @@
 
 #include "api/pb/validate.h"
 #include "engine/frontend/validate.h"
+#include "engine/uuid.h"
 
 #define FILTER(NAME)                                                                               \
     TEMPORAL__API__ENUMS__V1__HISTORY_EVENT_FILTER_TYPE__HISTORY_EVENT_FILTER_TYPE_##NAME
@@ -31,7 +32,7 @@ static const pd_rpc_error_t *use_token_run(pdi_rpc_t *rpc, const ProtobufCBinary
         return NULL;
     if (pd_pb_validate(type, wire) == PD_PB_SOUND)
         token = pd_pb_unpack(type, rpc->arena, wire);
-    PDI_REFUSE_IF(!token || !pdi_is_uuid(token->run_id), rpc, "Invalid NextPageToken.");
+    PDI_REFUSE_IF(!token || !pd_is_uuid(token->run_id), rpc, "Invalid NextPageToken.");
     PDI_REFUSE_IF(execution->run_id[0] && strcmp(execution->run_id, token->run_id) != 0, rpc,
                   "RunId in the request does not match the NextPageToken.");
     execution->run_id = token->run_id;

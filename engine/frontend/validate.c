@@ -1,11 +1,9 @@
 #include "engine/frontend/validate.h"
 
-#include <ctype.h>
-#include <strings.h>
-
 #include "engine/decide/activity_retry.h"
 #include "engine/decide/retry_policy.h"
 #include "engine/limits.h"
+#include "engine/uuid.h"
 
 /* Task queues of the server itself; a partition's name is "/_sys/<queue>/<number>". */
 #define RESERVED_TASK_QUEUE_PREFIX "/_sys/"
@@ -13,39 +11,6 @@
 
 #define TASK_QUEUE_KIND(NAME) TEMPORAL__API__ENUMS__V1__TASK_QUEUE_KIND__TASK_QUEUE_KIND_##NAME
 #define LINK(NAME) TEMPORAL__API__COMMON__V1__LINK__VARIANT_##NAME
-
-static bool is_hex(const char *text, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (!isxdigit((unsigned char)text[i]))
-            return false;
-    return true;
-}
-
-static bool is_plain_uuid(const char *text)
-{
-    return is_hex(text, 8) && text[8] == '-' && is_hex(text + 9, 4) && text[13] == '-' &&
-           is_hex(text + 14, 4) && text[18] == '-' && is_hex(text + 19, 4) && text[23] == '-' &&
-           is_hex(text + 24, 12);
-}
-
-bool pdi_is_uuid(const char *text)
-{
-    enum { PLAIN_SIZE = PD_UUID_SIZE - 1, BARE_SIZE = 32, URN_SIZE = 9 };
-
-    switch (strlen(text)) {
-    case PLAIN_SIZE:
-        return is_plain_uuid(text);
-    case BARE_SIZE:
-        return is_hex(text, BARE_SIZE);
-    case PLAIN_SIZE + 2:
-        return text[0] == '{' && is_plain_uuid(text + 1) && text[PLAIN_SIZE + 1] == '}';
-    case URN_SIZE + PLAIN_SIZE:
-        return strncasecmp(text, "urn:uuid:", URN_SIZE) == 0 && is_plain_uuid(text + URN_SIZE);
-    default:
-        return false;
-    }
-}
 
 const pd_rpc_error_t *pdi_check_size(pdi_rpc_t *rpc, const char *value, const char *text)
 {
@@ -81,7 +46,7 @@ pdi_check_execution(pdi_rpc_t *rpc, const Temporal__Api__Common__V1__WorkflowExe
 {
     PDI_REFUSE_IF(!execution, rpc, "Execution is not set on request.");
     PDI_REFUSE_IF(!execution->workflow_id[0], rpc, "WorkflowId is not set on request.");
-    PDI_REFUSE_IF(execution->run_id[0] && !pdi_is_uuid(execution->run_id), rpc, "Invalid RunId.");
+    PDI_REFUSE_IF(execution->run_id[0] && !pd_is_uuid(execution->run_id), rpc, "Invalid RunId.");
     return NULL;
 }
 

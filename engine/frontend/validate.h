@@ -9,9 +9,6 @@
 
 #include "engine/frontend/frontend_private.h"
 
-/* 8-4-4-4-12 hexadecimal digits, perhaps in braces, behind "urn:uuid:", or without dashes. */
-bool pdi_is_uuid(const char *text);
-
 /* PD_ID_SIZE_MAX bytes at most, else INVALID_ARGUMENT with `text`. */
 const pd_rpc_error_t *pdi_check_size(pdi_rpc_t *rpc, const char *value, const char *text);
 const pd_rpc_error_t *pdi_check_identity(pdi_rpc_t *rpc, const char *identity);

@@ -295,6 +295,7 @@ static pd_status_t prepare(pd_partition_t *partition, pd_command_t *command, boo
     decision->ns = command->ns;
     decision->workflow_id = command->workflow_id;
     decision->store = partition->store;
+    decision->namespaces = partition->options.namespaces;
     decision->wait_expired = wait_expired;
     decision->received = command->received;
     decision->command_id = command->command_id;

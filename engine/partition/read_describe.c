@@ -59,6 +59,19 @@ static void fill_closed(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row,
         pd_pb_duration(arena, row->close_time_ns > from_ns ? row->close_time_ns - from_ns : 0);
 }
 
+static void fill_family(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row,
+                        WORKFLOW(WorkflowExecutionInfo) * info)
+{
+    bool is_root = pd_pb_empty(row->root_workflow_id);
+
+    info->root_execution = execution_of(arena, is_root ? row->workflow_id : row->root_workflow_id,
+                                        is_root ? row->run_id : row->root_run_id);
+    if (pd_pb_empty(row->parent_workflow_id))
+        return;
+    info->parent_namespace_id = row->parent_namespace_id;
+    info->parent_execution = execution_of(arena, row->parent_workflow_id, row->parent_run_id);
+}
+
 static WORKFLOW(WorkflowExecutionInfo) *
     info_of(pd_arena_t *arena, const Perdure__V1__ExecutionRow *row)
 {
@@ -67,7 +80,7 @@ static WORKFLOW(WorkflowExecutionInfo) *
                   temporal__api__workflow__v1__workflow_execution_info);
 
     info->execution = execution_of(arena, row->workflow_id, row->run_id);
-    info->root_execution = execution_of(arena, row->workflow_id, row->run_id);
+    fill_family(arena, row, info);
     info->type = PD_PB_NEW(arena, Temporal__Api__Common__V1__WorkflowType,
                            temporal__api__common__v1__workflow_type);
     info->type->name = row->workflow_type;
@@ -202,6 +215,31 @@ static void fill_activities(const pd_decision_t *decision, response_t *response)
         if (!row->activities[i]->close_buffered)
             response->pending_activities[response->n_pending_activities++] =
                 activity_of(decision, row->activities[i]);
+}
+
+/* ---- children ---- */
+
+static void fill_children(const pd_decision_t *decision, response_t *response)
+{
+    const Perdure__V1__ExecutionRow *row = decision->exec->row;
+
+    response->pending_children =
+        pd_arena_calloc(decision->arena, row->n_children, sizeof *response->pending_children);
+    for (size_t i = 0; i < row->n_children; i++) {
+        const Perdure__V1__ChildRow *child = row->children[i];
+        WORKFLOW(PendingChildExecutionInfo) *info =
+            PD_PB_NEW(decision->arena, WORKFLOW(PendingChildExecutionInfo),
+                      temporal__api__workflow__v1__pending_child_execution_info);
+
+        if (child->close_buffered)
+            continue;
+        info->workflow_id = child->workflow_id;
+        info->run_id = child->run_id;
+        info->workflow_type_name = child->workflow_type;
+        info->initiated_id = child->initiated_event_id;
+        info->parent_close_policy = child->parent_close_policy;
+        response->pending_children[response->n_pending_children++] = info;
+    }
 }
 
 /* ---- the rest ---- */
@@ -431,6 +469,7 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
     fill_from_history(decision, response);
     fill_builds(decision->arena, row, response->workflow_execution_info);
     fill_activities(decision, response);
+    fill_children(decision, response);
     response->pending_workflow_task = task_of(decision->arena, row->workflow_task);
     response->workflow_extended_info = extended_of(decision);
     decision->response_data = pd_pb_pack_arena(response, decision->arena);

@@ -8,7 +8,7 @@
 #include "base/memory.h"
 
 enum {
-    EVENT_KIND_COUNT = 18,
+    EVENT_KIND_COUNT = 19,
     EXACT_HINT_MAX = 16,  /* so many pending entries are looked through after each transition */
     DIRTY_RUN_SIZE = 512, /* what a dirty run adds to a batch beside its events, roughly */
 };
@@ -129,6 +129,7 @@ static const pdi_event_applier_t event_appliers[EVENT_KIND_COUNT] = {
     [PERDURE__V1__EVENT__KIND_FIRST_TASK_BACKOFF_ENDED] = pdi_apply_first_task_backoff_ended,
     [PERDURE__V1__EVENT__KIND_REQUEST_ATTACHED] = pdi_apply_request_attached,
     [PERDURE__V1__EVENT__KIND_BUFFERED_TIMER_REMOVED] = pdi_apply_buffered_timer_removed,
+    [PERDURE__V1__EVENT__KIND_FIRST_TASK_RELEASED] = pdi_apply_first_task_released,
 };
 
 static pd_status_t apply_event(pdi_apply_t *apply, const Perdure__V1__Event *event)

@@ -78,6 +78,7 @@ PDI_EVENT_APPLIER(sticky_queue_changed);
 PDI_EVENT_APPLIER(close_attempted);
 PDI_EVENT_APPLIER(task_heartbeated);
 PDI_EVENT_APPLIER(first_task_backoff_ended);
+PDI_EVENT_APPLIER(first_task_released);
 /* activity.c */
 PDI_HISTORY_APPLIER(activity_scheduled);
 PDI_HISTORY_APPLIER(activity_cancel_requested);
@@ -92,6 +93,17 @@ PDI_EVENT_APPLIER(activity_heartbeat_recorded);
 PDI_HISTORY_APPLIER(timer_started);
 PDI_HISTORY_APPLIER(timer_fired);
 PDI_HISTORY_APPLIER(timer_canceled);
+/* child.c */
+PDI_HISTORY_APPLIER(child_initiated);
+PDI_HISTORY_APPLIER(child_started);
+PDI_HISTORY_APPLIER(child_ended);
+/* What a buffered event means at once; nothing for events of other kinds. */
+pd_status_t pdi_apply_child_buffered(pdi_apply_t *apply, const pd_history_event_t *event);
+/* external.c */
+PDI_HISTORY_APPLIER(external_signal_initiated);
+PDI_HISTORY_APPLIER(external_cancel_initiated);
+PDI_HISTORY_APPLIER(external_answered);
+pd_status_t pdi_apply_external_buffered(pdi_apply_t *apply, const pd_history_event_t *event);
 /* signal.c */
 PDI_HISTORY_APPLIER(signaled);
 PDI_HISTORY_APPLIER(cancel_requested);

@@ -54,7 +54,8 @@ static pd_status_t take_effect(pdi_apply_t *apply, const pd_history_event_t *eve
     case ATTRIBUTES(WORKFLOW_EXECUTION_CANCEL_REQUESTED):
         return pdi_apply_cancel_requested(apply, event);
     default:
-        return PD_OK;
+        PD_TRY(pdi_apply_child_buffered(apply, event));
+        return pdi_apply_external_buffered(apply, event);
     }
 }
 

@@ -20,6 +20,7 @@ PDI_EVENT_APPLIER(run_created)
     row->run_deadline_ns = created->run_deadline_ns;
     row->execution_deadline_ns = created->execution_deadline_ns;
     row->retention_ns = created->retention_ns;
+    row->awaits_parent = created->awaits_parent;
     pdi_workflow_set_current(apply->workflow, apply->run_id);
     pdi_apply_touch(apply);
     return PD_OK;

@@ -12,6 +12,24 @@ static void set_run_id(pdi_run_t *run, char **field, const char *run_id)
         pdi_string_set(field, run_id);
 }
 
+static void set_parent(pdi_row_t *row,
+                       const Temporal__Api__History__V1__WorkflowExecutionStartedEventAttributes
+                           *attributes)
+{
+    if (attributes->parent_workflow_execution) {
+        pdi_string_set(&row->parent_namespace_id, attributes->parent_workflow_namespace_id);
+        pdi_string_set(&row->parent_namespace, attributes->parent_workflow_namespace);
+        pdi_string_set(&row->parent_workflow_id,
+                       attributes->parent_workflow_execution->workflow_id);
+        pdi_string_set(&row->parent_run_id, attributes->parent_workflow_execution->run_id);
+        row->parent_initiated_event_id = attributes->parent_initiated_event_id;
+    }
+    if (attributes->root_workflow_execution) {
+        pdi_string_set(&row->root_workflow_id, attributes->root_workflow_execution->workflow_id);
+        pdi_string_set(&row->root_run_id, attributes->root_workflow_execution->run_id);
+    }
+}
+
 PDI_HISTORY_APPLIER(workflow_started)
 {
     const Temporal__Api__History__V1__WorkflowExecutionStartedEventAttributes *attributes =
@@ -39,12 +57,13 @@ PDI_HISTORY_APPLIER(workflow_started)
     row->user_metadata = pdi_message_copy(event->user_metadata);
     row->reset_points = pdi_message_copy(attributes->prev_auto_reset_points);
     row->create_request_event_id = event->event_id;
+    set_parent(row, attributes);
     apply->workflow->current_dirty |= apply->workflow->current == PDI_CURRENT_RUN &&
                                       strcmp(apply->workflow->current_run_id, row->run_id) == 0;
     return PD_OK;
 }
 
-/* Activities and the workflow task stay: Describe shows what was pending at the end. */
+/* Activities, children and the workflow task stay: Describe shows what was pending at the end. */
 static void clear_pending(pdi_run_t *run)
 {
     pdi_row_t *row = run->exec.row;

@@ -32,6 +32,7 @@ static task_row_t *schedule(pdi_apply_t *apply, int64_t scheduled_event_id, int3
         task->schedule_to_start_deadline_ns =
             pd_ns_add(time_ns, apply->row->sticky_schedule_to_start_timeout_ns);
     apply->row->first_task_not_before_ns = 0;
+    apply->row->awaits_parent = false;
     pdi_apply_ready(apply, false, scheduled_event_id, attempt, time_ns);
     return task;
 }
@@ -211,5 +212,11 @@ PDI_EVENT_APPLIER(task_heartbeated)
 PDI_EVENT_APPLIER(first_task_backoff_ended)
 {
     apply->row->first_task_not_before_ns = 0;
+    return PD_OK;
+}
+
+PDI_EVENT_APPLIER(first_task_released)
+{
+    apply->row->awaits_parent = false;
     return PD_OK;
 }

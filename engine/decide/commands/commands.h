@@ -134,8 +134,14 @@ const pd_command_failure_t *pd_handle_start_timer(pd_completion_t *completion,
                                                   const pd_worker_command_t *command);
 const pd_command_failure_t *pd_handle_cancel_timer(pd_completion_t *completion,
                                                    const pd_worker_command_t *command);
-/* Commands that need what is not there yet (children, external workflows, updates, Nexus): refused.
- */
+/* Other workflows. */
+const pd_command_failure_t *pd_handle_start_child(pd_completion_t *completion,
+                                                  const pd_worker_command_t *command);
+const pd_command_failure_t *pd_handle_signal_external(pd_completion_t *completion,
+                                                      const pd_worker_command_t *command);
+const pd_command_failure_t *pd_handle_request_cancel_external(pd_completion_t *completion,
+                                                              const pd_worker_command_t *command);
+/* Commands that need what is not there yet (updates, Nexus): refused. */
 const pd_command_failure_t *pd_handle_not_built(pd_completion_t *completion,
                                                 const pd_worker_command_t *command);
 /* In schedule_activity.c: starts the eager activities that are still pending and not canceled, and

@@ -1,4 +1,4 @@
-/* Commands whose other half is not there yet: children, external workflows, updates, Nexus. The
+/* Commands whose other half is not there yet: updates, Nexus. The
  * workflow task fails, with a cause and a text that say so, instead of a workflow that waits
  * forever. */
 #include "engine/decide/commands/commands.h"
@@ -8,12 +8,6 @@
 static Temporal__Api__Enums__V1__WorkflowTaskFailedCause cause_of(int type)
 {
     switch (type) {
-    case TYPE(START_CHILD_WORKFLOW_EXECUTION):
-        return PD_WFT_CAUSE(BAD_START_CHILD_EXECUTION_ATTRIBUTES);
-    case TYPE(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION):
-        return PD_WFT_CAUSE(BAD_SIGNAL_WORKFLOW_EXECUTION_ATTRIBUTES);
-    case TYPE(REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION):
-        return PD_WFT_CAUSE(BAD_REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_ATTRIBUTES);
     case TYPE(PROTOCOL_MESSAGE):
         return PD_WFT_CAUSE(BAD_UPDATE_WORKFLOW_EXECUTION_MESSAGE);
     default:

@@ -105,6 +105,28 @@ def continue_as_new(queue: str, type_name: str = "W", **attributes: Any) -> Comm
     )
 
 
+def child(wid: str, type_name: str = "C", **attributes: Any) -> Command:
+    """StartChildWorkflowExecution, on the parent's queue unless one is given."""
+    return command(
+        "START_CHILD_WORKFLOW_EXECUTION",
+        {"workflow_id": wid, "workflow_type": {"name": type_name}, **attributes},
+    )
+
+
+def signal_external(wid: str, name: str = "s", run: str = "", **attributes: Any) -> Command:
+    return command(
+        "SIGNAL_EXTERNAL_WORKFLOW_EXECUTION",
+        {"execution": {"workflow_id": wid, "run_id": run}, "signal_name": name, **attributes},
+    )
+
+
+def cancel_external(wid: str, run: str = "", **attributes: Any) -> Command:
+    return command(
+        "REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION",
+        {"workflow_id": wid, "run_id": run, **attributes},
+    )
+
+
 def upsert(**attributes: Payload) -> Command:
     return command(
         "UPSERT_WORKFLOW_SEARCH_ATTRIBUTES", {"search_attributes": {"indexed_fields": attributes}}

@@ -50,6 +50,7 @@ LEFT_OUT = {"backlog_count_hint", "poller_scaling_decision"}
 # Lists that a server keeps in no order, and what to sort them by.
 UNORDERED = {
     "pending_activities": lambda item: item.activity_id,
+    "pending_children": lambda item: item.initiated_id,
     "pollers": lambda item: item.identity,
     "core_used_flags": lambda item: item,
     "lang_used_flags": lambda item: item,

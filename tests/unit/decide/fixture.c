@@ -10,6 +10,7 @@
 #include "base/memory.h"
 #include "engine/decide/enum_name.h"
 #include "engine/decide/history_limit.h"
+#include "engine/decide/messages/messages.h"
 #include "engine/decide/task_token.h"
 #include "tests/unit/decide/fixture.h"
 
@@ -28,6 +29,20 @@ static pd_store_t *open_store(pd_store_shared_t *shared, const char *path)
     return store;
 }
 
+static pd_namespaces_t *new_namespaces(const pd_namespace_t *ns)
+{
+    pd_namespaces_t *namespaces = pd_namespaces_new();
+    Perdure__V1__NamespaceRow row = PERDURE__V1__NAMESPACE_ROW__INIT;
+
+    row.namespace_id = (char *)ns->id;
+    row.name = (char *)ns->name;
+    pd_namespaces_publish(namespaces, &row);
+    row.namespace_id = (char *)"99999999-2222-3333-4444-555555555555";
+    row.name = (char *)"another";
+    pd_namespaces_publish(namespaces, &row);
+    return namespaces;
+}
+
 pd_fixture_t *pd_fixture_new(void)
 {
     pd_store_shared_options_t options = {.block_cache_size = 1 << 20,
@@ -43,6 +58,8 @@ pd_fixture_t *pd_fixture_new(void)
     fixture->ns.name = "default";
     fixture->ns.retention_ns = INT64_C(24) * 3600 * 1000000000;
     fixture->now_ns = INT64_C(1700000000) * 1000000000;
+    fixture->workflow_id = "w";
+    fixture->namespaces = new_namespaces(&fixture->ns);
     if (pd_store_shared_new(&options, &fixture->shared, &error) != PD_OK)
         fail_msg("%s", error.text);
     fixture->store = open_store(fixture->shared, "/fixture");
@@ -53,6 +70,7 @@ void pd_fixture_free(pd_fixture_t *fixture)
 {
     pd_store_free(fixture->store);
     pd_store_shared_free(fixture->shared);
+    pd_namespaces_free(fixture->namespaces);
     pd_arena_deinit(&fixture->arena);
     pd_free(fixture);
 }
@@ -81,6 +99,15 @@ static void record_transition(pd_fixture_t *fixture, Perdure__V1__Transition *tr
     fixture->record_count++;
 }
 
+/* As the partition does: without holes, all of them to the store's own partition. */
+static void number_messages(pd_fixture_t *fixture, Perdure__V1__Transition *transition)
+{
+    int64_t number = pd_store_outbox(fixture->store, 0).last_number;
+
+    for (size_t i = 0; i < transition->n_messages; i++)
+        transition->messages[i]->number = ++number;
+}
+
 static void find_run(pd_fixture_t *fixture, pd_command_t *command, pd_decision_t *decision)
 {
     pd_error_t error;
@@ -106,13 +133,15 @@ const pd_rpc_error_t *pd_fixture_run(pd_fixture_t *fixture, pd_command_t *comman
     command->ns = &fixture->ns;
     command->decision = decision;
     if (!command->workflow_id)
-        command->workflow_id = "w";
+        command->workflow_id = fixture->workflow_id;
     decision->arena = &fixture->arena;
     decision->now_ns = fixture->now_ns;
     decision->random = &fixture->random;
     decision->ns = &fixture->ns;
     decision->workflow_id = command->workflow_id;
     decision->store = fixture->store;
+    decision->namespaces = fixture->namespaces;
+    decision->received = command->received;
     find_run(fixture, command, decision);
     fixture->decision = decision;
     fixture->recorded = false;
@@ -127,10 +156,70 @@ const pd_rpc_error_t *pd_fixture_run(pd_fixture_t *fixture, pd_command_t *comman
     fixture->error = decision->error;
     transition = pd_decision_transition(decision, command->kind->cause);
     if (transition) {
+        number_messages(fixture, transition);
         record_transition(fixture, transition);
         fixture->recorded = true;
     }
     return fixture->error;
+}
+
+void pd_fixture_look_at(pd_fixture_t *fixture, const char *workflow_id)
+{
+    fixture->workflow_id = workflow_id;
+}
+
+/* ---- messages ---- */
+
+Perdure__V1__Message *pd_fixture_next_message(pd_fixture_t *fixture)
+{
+    int64_t number = pd_store_inbox_last(fixture->store, 0, "") + 1;
+
+    if (number > pd_store_outbox(fixture->store, 0).last_number)
+        return NULL;
+    return pd_pb_unpack(&perdure__v1__message__descriptor, &fixture->arena,
+                        pd_store_outbox_message(fixture->store, 0, number));
+}
+
+static void run_message(pd_fixture_t *fixture, const Perdure__V1__Message *message,
+                        Perdure__V1__Received *received)
+{
+    pd_command_t command = {.kind = pd_message_kind(message),
+                            .request = message,
+                            .workflow_id = message->workflow_id,
+                            .run_id = message->run_id,
+                            .received = received};
+
+    assert_non_null(command.kind);
+    assert_string_equal(message->namespace_id, fixture->ns.id);
+    assert_null(pd_fixture_run(fixture, &command));
+}
+
+bool pd_fixture_deliver(pd_fixture_t *fixture)
+{
+    Perdure__V1__Message *message = pd_fixture_next_message(fixture);
+    Perdure__V1__Received *received =
+        PD_FIXTURE_NEW(fixture, Perdure__V1__Received, perdure__v1__received);
+
+    if (!message)
+        return false;
+    received->number = message->number;
+    run_message(fixture, message, received);
+    assert_true(fixture->recorded);
+    return true;
+}
+
+size_t pd_fixture_deliver_all(pd_fixture_t *fixture)
+{
+    size_t count = 0;
+
+    while (pd_fixture_deliver(fixture))
+        count++;
+    return count;
+}
+
+void pd_fixture_deliver_again(pd_fixture_t *fixture, const Perdure__V1__Message *message)
+{
+    run_message(fixture, message, NULL);
 }
 
 /* ---- the usual commands ---- */
@@ -142,7 +231,7 @@ pd_fixture_start_request(pd_fixture_t *fixture)
         PD_FIXTURE_NEW(fixture, Temporal__Api__Workflowservice__V1__StartWorkflowExecutionRequest,
                        temporal__api__workflowservice__v1__start_workflow_execution_request);
 
-    request->workflow_id = (char *)"w";
+    request->workflow_id = (char *)fixture->workflow_id;
     request->workflow_type = PD_FIXTURE_NEW(fixture, Temporal__Api__Common__V1__WorkflowType,
                                             temporal__api__common__v1__workflow_type);
     request->workflow_type->name = (char *)"W";
@@ -399,6 +488,63 @@ Temporal__Api__Command__V1__Command *pd_fixture_cmd_activity(pd_fixture_t *fixtu
     return command;
 }
 
+Temporal__Api__Command__V1__Command *pd_fixture_cmd_child(pd_fixture_t *fixture,
+                                                          const char *workflow_id)
+{
+    Temporal__Api__Command__V1__Command *command =
+        new_command(fixture, COMMAND(START_CHILD_WORKFLOW_EXECUTION),
+                    ATTRIBUTES(START_CHILD_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES));
+    Temporal__Api__Command__V1__StartChildWorkflowExecutionCommandAttributes *attributes =
+        PD_FIXTURE_NEW(fixture,
+                       Temporal__Api__Command__V1__StartChildWorkflowExecutionCommandAttributes,
+                       temporal__api__command__v1__start_child_workflow_execution_command_attributes);
+
+    attributes->workflow_id = (char *)workflow_id;
+    attributes->workflow_type = PD_FIXTURE_NEW(fixture, Temporal__Api__Common__V1__WorkflowType,
+                                               temporal__api__common__v1__workflow_type);
+    attributes->workflow_type->name = (char *)"C";
+    command->start_child_workflow_execution_command_attributes = attributes;
+    return command;
+}
+
+Temporal__Api__Command__V1__Command *pd_fixture_cmd_signal_external(pd_fixture_t *fixture,
+                                                                    const char *workflow_id,
+                                                                    const char *name)
+{
+    typedef Temporal__Api__Command__V1__SignalExternalWorkflowExecutionCommandAttributes
+        attributes_t;
+    Temporal__Api__Command__V1__Command *command =
+        new_command(fixture, COMMAND(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION),
+                    ATTRIBUTES(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES));
+    attributes_t *attributes = PD_FIXTURE_NEW(
+        fixture, attributes_t,
+        temporal__api__command__v1__signal_external_workflow_execution_command_attributes);
+
+    attributes->execution = PD_FIXTURE_NEW(fixture, Temporal__Api__Common__V1__WorkflowExecution,
+                                           temporal__api__common__v1__workflow_execution);
+    attributes->execution->workflow_id = (char *)workflow_id;
+    attributes->signal_name = (char *)name;
+    command->signal_external_workflow_execution_command_attributes = attributes;
+    return command;
+}
+
+Temporal__Api__Command__V1__Command *pd_fixture_cmd_cancel_external(pd_fixture_t *fixture,
+                                                                    const char *workflow_id)
+{
+    typedef Temporal__Api__Command__V1__RequestCancelExternalWorkflowExecutionCommandAttributes
+        attributes_t;
+    Temporal__Api__Command__V1__Command *command =
+        new_command(fixture, COMMAND(REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION),
+                    ATTRIBUTES(REQUEST_CANCEL_EXTERNAL_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES));
+    attributes_t *attributes = PD_FIXTURE_NEW(
+        fixture, attributes_t,
+        temporal__api__command__v1__request_cancel_external_workflow_execution_command_attributes);
+
+    attributes->workflow_id = (char *)workflow_id;
+    command->request_cancel_external_workflow_execution_command_attributes = attributes;
+    return command;
+}
+
 /* ---- looking ---- */
 
 pd_execution_t *pd_fixture_current(pd_fixture_t *fixture)
@@ -406,7 +552,7 @@ pd_execution_t *pd_fixture_current(pd_fixture_t *fixture)
     pd_execution_t *exec = NULL;
     pd_error_t error;
 
-    assert_int_equal(pd_store_current(fixture->store, fixture->ns.id, "w", &exec, &error), PD_OK);
+    assert_int_equal(pd_store_current(fixture->store, fixture->ns.id, fixture->workflow_id, &exec, &error), PD_OK);
     return exec;
 }
 
@@ -415,7 +561,8 @@ pd_execution_t *pd_fixture_run_of(pd_fixture_t *fixture, const char *run_id)
     pd_execution_t *exec = NULL;
     pd_error_t error;
 
-    assert_int_equal(pd_store_execution(fixture->store, fixture->ns.id, "w", run_id, &exec, &error),
+    assert_int_equal(pd_store_execution(fixture->store, fixture->ns.id, fixture->workflow_id, run_id,
+                                        &exec, &error),
                      PD_OK);
     return exec;
 }

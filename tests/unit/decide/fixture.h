@@ -20,8 +20,10 @@ typedef struct pd_fixture {
     pd_store_t *store;
     pd_random_t random;
     pd_namespace_t ns;
+    pd_namespaces_t *namespaces;
+    const char *workflow_id; /* whom the functions below mean: "w", see pd_fixture_look_at */
     int64_t now_ns;
-    Perdure__V1__Record *records[4096];
+    Perdure__V1__Record *records[16384];
     size_t record_count;
     /* Of the last command. */
     pd_decision_t *decision;
@@ -36,12 +38,26 @@ void pd_fixture_free(pd_fixture_t *fixture);
 #define PD_FIXTURE_NEW(fixture, Type, name) PD_PB_NEW(&(fixture)->arena, Type, name)
 
 /* Decides and applies. `command` needs kind, request, token, poll, run_id as the kind wants them;
- * workflow_id "w" when NULL. Returns fixture->error. */
+ * workflow_id fixture->workflow_id when NULL. Returns fixture->error. */
 const pd_rpc_error_t *pd_fixture_run(pd_fixture_t *fixture, pd_command_t *command);
+
+/* From now on the functions below are about this workflow. The ID is borrowed. */
+void pd_fixture_look_at(pd_fixture_t *fixture, const char *workflow_id);
+
+/* ---- messages: the store is a partition of its own, and all workflows are on it ---- */
+
+/* The next message on its way, or NULL. In the fixture's arena. */
+Perdure__V1__Message *pd_fixture_next_message(pd_fixture_t *fixture);
+/* Delivers it; false when there is none. */
+bool pd_fixture_deliver(pd_fixture_t *fixture);
+/* Until there is none. Returns how many. */
+size_t pd_fixture_deliver_all(pd_fixture_t *fixture);
+/* Delivers a message as if it came once more, with no number. */
+void pd_fixture_deliver_again(pd_fixture_t *fixture, const Perdure__V1__Message *message);
 
 /* ---- the usual commands ---- */
 
-/* A start request for workflow "w", type "W", queue "q", request ID "start"; to be changed. */
+/* A start request for the workflow, type "W", queue "q", request ID "start"; to be changed. */
 Temporal__Api__Workflowservice__V1__StartWorkflowExecutionRequest *
 pd_fixture_start_request(pd_fixture_t *fixture);
 const pd_rpc_error_t *
@@ -79,10 +95,18 @@ Temporal__Api__Command__V1__Command *pd_fixture_cmd_timer(pd_fixture_t *fixture,
 Temporal__Api__Command__V1__Command *pd_fixture_cmd_cancel_timer(pd_fixture_t *fixture,
                                                                  const char *id);
 Temporal__Api__Command__V1__Command *pd_fixture_cmd_activity(pd_fixture_t *fixture, const char *id);
+/* Type "C", queue "q", parent close policy TERMINATE. */
+Temporal__Api__Command__V1__Command *pd_fixture_cmd_child(pd_fixture_t *fixture,
+                                                          const char *workflow_id);
+Temporal__Api__Command__V1__Command *pd_fixture_cmd_signal_external(pd_fixture_t *fixture,
+                                                                    const char *workflow_id,
+                                                                    const char *name);
+Temporal__Api__Command__V1__Command *pd_fixture_cmd_cancel_external(pd_fixture_t *fixture,
+                                                                    const char *workflow_id);
 
 /* ---- looking ---- */
 
-/* The current run of workflow "w"; or of the ID. */
+/* The current run of the workflow; or the one of the ID. */
 pd_execution_t *pd_fixture_current(pd_fixture_t *fixture);
 pd_execution_t *pd_fixture_run_of(pd_fixture_t *fixture, const char *run_id);
 /* One event; fails when there is none. */

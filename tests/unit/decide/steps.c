@@ -39,7 +39,7 @@ bool steps_complete(pd_fixture_t *fixture, command_t **commands, size_t count)
     Perdure__V1__TaskToken *token =
         PD_FIXTURE_NEW(fixture, Perdure__V1__TaskToken, perdure__v1__task_token);
     token->namespace_id = TEXT(fixture->ns.id);
-    token->workflow_id = TEXT("w");
+    token->workflow_id = TEXT(fixture->workflow_id);
     token->run_id = pd_arena_strdup(&fixture->arena, row->run_id);
     token->scheduled_event_id = task->scheduled_event_id;
     token->started_event_id = task->started_event_id;
@@ -88,7 +88,7 @@ const Perdure__V1__TaskToken *steps_token_by_id(pd_fixture_t *fixture, const cha
     Perdure__V1__TaskToken *token =
         PD_FIXTURE_NEW(fixture, Perdure__V1__TaskToken, perdure__v1__task_token);
     token->namespace_id = TEXT(fixture->ns.id);
-    token->workflow_id = TEXT("w");
+    token->workflow_id = TEXT(fixture->workflow_id);
     token->activity_id = TEXT(activity_id);
     return token;
 }
