@@ -39,6 +39,11 @@ typedef struct pd_store_options {
     pd_store_shared_t *shared;
     uint32_t partition;
     size_t cache_size_max; /* bytes of clean rows kept, roughly */
+    /* Looks at what is there, also when another process has it open: its files as flushed by
+     * RocksDB, an older but whole state. Nothing may be applied. RocksDB's own diagnostics then go
+     * into read_only_log_path, an existing directory. */
+    bool read_only;
+    const char *read_only_log_path;
 } pd_store_options_t;
 
 typedef struct pd_store_shared_options {
@@ -71,7 +76,8 @@ pd_status_t pd_store_shared_new(const pd_store_shared_options_t *options,
                                 pd_store_shared_t **shared, pd_error_t *error) PD_MUST_USE;
 void pd_store_shared_free(pd_store_shared_t *shared);
 
-/* PD_LOCKED, PD_IO, PD_CORRUPT. */
+/* PD_LOCKED, PD_IO, PD_CORRUPT. Read-only also when a compaction took files away meanwhile: PD_IO,
+ * try again. */
 pd_status_t pd_store_open(const pd_store_options_t *options, pd_store_t **store,
                           pd_error_t *error) PD_MUST_USE;
 /* Drops memory and a flush that was not committed. */

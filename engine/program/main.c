@@ -12,8 +12,10 @@ static const char usage[] =
     "  perdure dev [--data DIR] [--port N] [--ip ADDRESS]   a server with an embedded log\n"
     "  perdure serve --cluster NAME --node ID --listen HOST:PORT --data DIR\n"
     "                --kafka.bootstrap.servers LIST         a node on Kafka\n"
-    "  perdure log dump --data DIR [--workflow-id ID]       the log as JSON lines\n"
-    "  perdure log verify --data DIR                        prove the log's hash chain\n"
+    "  perdure log dump [--data DIR | --cluster NAME …]     the log as JSON lines\n"
+    "  perdure log verify                                   prove that it is whole and possible\n"
+    "  perdure log rebuild --out DIR [--compare DIR]        the state that it means\n"
+    "  perdure log at --workflow-id ID --time TIME          a workflow as it was then\n"
     "  perdure version\n"
     "\n"
     "`perdure dev --help` and so on tell more. perdure --print-configuration-doc and\n"
@@ -35,6 +37,8 @@ static const struct {
     {{"serve", NULL}, pd_program_serve},
     {{"log", "dump"}, pd_program_log_dump},
     {{"log", "verify"}, pd_program_log_verify},
+    {{"log", "rebuild"}, pd_program_log_rebuild},
+    {{"log", "at"}, pd_program_log_at},
 };
 
 const char *pd_program_default_data_path(void)

@@ -12,6 +12,8 @@ int pd_program_dev(int argc, char **argv);
 int pd_program_serve(int argc, char **argv);
 int pd_program_log_dump(int argc, char **argv);
 int pd_program_log_verify(int argc, char **argv);
+int pd_program_log_rebuild(int argc, char **argv);
+int pd_program_log_at(int argc, char **argv);
 
 /* $XDG_DATA_HOME/perdure or ~/.local/share/perdure, made when missing; static storage. */
 const char *pd_program_default_data_path(void);

@@ -192,6 +192,33 @@ static rocksdb_options_t *options_new(const pd_store_shared_t *shared, pdi_table
     return options;
 }
 
+/* Beside a running server: every file is opened at once, so that compaction may remove it. */
+static void for_reading(rocksdb_options_t *options, const char *log_path)
+{
+    rocksdb_options_set_create_if_missing(options, 0);
+    rocksdb_options_set_create_missing_column_families(options, 0);
+    rocksdb_options_set_max_open_files(options, -1);
+    rocksdb_options_set_db_log_dir(options, log_path);
+}
+
+static void open_rocks(pdi_db_t *db, const pd_store_options_t *options,
+                       rocksdb_options_t *const *family_options, char **text)
+{
+    const rocksdb_options_t *const *families = (const rocksdb_options_t *const *)family_options;
+
+    if (options->read_only) {
+        for_reading(family_options[PDI_TABLE_META], options->read_only_log_path);
+        db->rocks = rocksdb_open_for_read_only_column_families(
+            families[PDI_TABLE_META], options->path, PDI_TABLE_COUNT, table_names, families,
+            db->families, 0, text);
+        return;
+    }
+    make_directories(options->shared->env, options->path);
+    db->rocks =
+        rocksdb_open_column_families(families[PDI_TABLE_META], options->path, PDI_TABLE_COUNT,
+                                     table_names, families, db->families, text);
+}
+
 pd_status_t pdi_db_open(pdi_db_t *db, const pd_store_options_t *options, pd_error_t *error)
 {
     rocksdb_options_t *family_options[PDI_TABLE_COUNT];
@@ -200,10 +227,7 @@ pd_status_t pdi_db_open(pdi_db_t *db, const pd_store_options_t *options, pd_erro
 
     for (int i = 0; i < PDI_TABLE_COUNT; i++)
         family_options[i] = options_new(options->shared, (pdi_table_t)i);
-    make_directories(options->shared->env, options->path);
-    db->rocks = rocksdb_open_column_families(
-        family_options[PDI_TABLE_META], options->path, PDI_TABLE_COUNT, table_names,
-        (const rocksdb_options_t *const *)family_options, db->families, &text);
+    open_rocks(db, options, family_options, &text);
     for (int i = 0; i < PDI_TABLE_COUNT; i++)
         rocksdb_options_destroy(family_options[i]);
     status = pdi_db_error(text, options->path, error);

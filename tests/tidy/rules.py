@@ -26,8 +26,8 @@ BACKENDS = ("log/embedded/", "log/memory/", "log/kafka/")
 THIRD_PARTY = {
     "rocksdb/": ("log/embedded", "state"),
     "avro": ("log/record",),
-    "jansson.h": ("log/record",),
-    "openssl/": ("log/record",),
+    "jansson.h": ("log/record", "state", "engine/program"),
+    "openssl/": ("log/record", "state"),
     "nghttp2/": ("api/grpc",),
     "zlib.h": ("api/grpc",),
     "event2/": ("base", "api/grpc", "engine/program"),
