@@ -81,9 +81,8 @@ typedef struct option_row {
     bool (*parse)(pd_log_options_t *options, const char *value);
 } option_row_t;
 
-#define PARSE(name) static bool parse_##name(pd_log_options_t *options, const char *value)
 #define PARSE_TEXT(name, field)                                                                    \
-    PARSE(name)                                                                                    \
+    static bool parse_##name(pd_log_options_t *options, const char *value)                         \
     {                                                                                              \
         options->field = value;                                                                    \
         return value[0] != '\0';                                                                   \
@@ -97,13 +96,13 @@ PARSE_TEXT(namespace, ns)
 PARSE_TEXT(out, out_path)
 PARSE_TEXT(compare, compare_path)
 
-PARSE(partition)
+static bool parse_partition(pd_log_options_t *options, const char *value)
 {
     return parse_number(value, &options->partition) && options->partition >= 0 &&
            options->partition <= UINT32_MAX;
 }
 
-PARSE(topic)
+static bool parse_topic(pd_log_options_t *options, const char *value)
 {
     for (int i = 0; i < PD_LOG_TOPIC_COUNT; i++) {
         if (strcmp(value, topic_names[i]) == 0) {
@@ -114,28 +113,28 @@ PARSE(topic)
     return false;
 }
 
-PARSE(from)
+static bool parse_from(pd_log_options_t *options, const char *value)
 {
     return parse_bound(value, &options->from);
 }
 
-PARSE(to)
+static bool parse_to(pd_log_options_t *options, const char *value)
 {
     return parse_bound(value, &options->to);
 }
 
-PARSE(time)
+static bool parse_time(pd_log_options_t *options, const char *value)
 {
     return pd_log_time_parse(value, &options->time_ns);
 }
 
-PARSE(follow)
+static bool parse_follow(pd_log_options_t *options, const char *value)
 {
     options->follow = true;
     return true;
 }
 
-PARSE(json)
+static bool parse_json(pd_log_options_t *options, const char *value)
 {
     options->json = true;
     return true;

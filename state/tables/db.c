@@ -245,6 +245,19 @@ pd_status_t pdi_db_open(pdi_db_t *db, const pd_store_options_t *options, pd_erro
     return PD_OK;
 }
 
+pd_status_t pdi_db_checkpoint(pdi_db_t *db, const char *path, pd_error_t *error)
+{
+    char *text = NULL;
+    rocksdb_checkpoint_t *checkpoint = rocksdb_checkpoint_object_create(db->rocks, &text);
+
+    if (checkpoint) {
+        /* 0: memory is written to files first, all tables at one point */
+        rocksdb_checkpoint_create(checkpoint, path, 0, &text);
+        rocksdb_checkpoint_object_destroy(checkpoint);
+    }
+    return pdi_db_error(text, "making a checkpoint", error);
+}
+
 void pdi_db_close(pdi_db_t *db)
 {
     if (!db->rocks)

@@ -44,6 +44,9 @@ const char *pdi_table_name(pdi_table_t table);
 pd_status_t pdi_db_open(pdi_db_t *db, const pd_store_options_t *options,
                         pd_error_t *error) PD_MUST_USE;
 void pdi_db_close(pdi_db_t *db);
+/* What was written last, as another database in `path`, which must not exist; its files are hard
+ * links where that can be. Beside the writing thread. PD_IO. @thread any */
+pd_status_t pdi_db_checkpoint(pdi_db_t *db, const char *path, pd_error_t *error) PD_MUST_USE;
 /* Takes RocksDB's error text; PD_OK when there is none. */
 pd_status_t pdi_db_error(char *text, const char *doing, pd_error_t *error) PD_MUST_USE;
 /* *value is NULL when there is no such row; else destroy it after use. PD_IO. */
