@@ -18,7 +18,8 @@
 
 static pd_store_t *open_store(pd_store_shared_t *shared, const char *path)
 {
-    pd_store_options_t options = {path, shared, 0, 64 << 20};
+    pd_store_options_t options = {
+        .path = path, .shared = shared, .partition = 0, .cache_size_max = 64 << 20};
     pd_store_t *store = NULL;
     pd_error_t error;
 

@@ -322,7 +322,10 @@ int main(int argc, char **argv)
     int workflows = argc > 1 ? atoi(argv[1]) : 100000, in_flight = argc > 2 ? atoi(argv[2]) : 1000;
     long per_flush = argc > 3 ? atol(argv[3]) : 5000, done = 0;
     pd_store_shared_options_t shared_options = {64 << 20, 64 << 20, 1, argc <= 5};
-    pd_store_options_t options = {argc > 5 ? argv[5] : "/speed", NULL, 0, 64 << 20};
+    pd_store_options_t options = {.path = argc > 5 ? argv[5] : "/speed",
+                                  .shared = NULL,
+                                  .partition = 0,
+                                  .cache_size_max = 64 << 20};
     int steps = argc > 4 ? atoi(argv[4]) : STEPS;
     char(*run_ids)[PD_UUID_SIZE] = calloc((size_t)in_flight, sizeof(*run_ids));
     times_t times = {0};

@@ -21,7 +21,8 @@ enum { EVENTS_MAX = 2000, RUNS_MAX = 4 };
 
 static void open_store(fixture_t *f)
 {
-    pd_store_options_t options = {"/fixture/state", f->shared, 0, 1 << 20};
+    pd_store_options_t options = {
+        .path = "/fixture/state", .shared = f->shared, .partition = 0, .cache_size_max = 1 << 20};
     pd_error_t error = {.text = ""};
 
     if (pd_store_open(&options, &f->store, &error) != PD_OK)

@@ -36,7 +36,10 @@ static pd_store_shared_t *shared_new(void)
 
 static pd_store_t *open_store(pd_store_shared_t *shared, const char *path, size_t cache_size_max)
 {
-    pd_store_options_t options = {path, shared, GENERATOR_PARTITION, cache_size_max};
+    pd_store_options_t options = {.path = path,
+                                  .shared = shared,
+                                  .partition = GENERATOR_PARTITION,
+                                  .cache_size_max = cache_size_max};
     pd_store_t *store = NULL;
     pd_error_t error = {.text = ""};
     pd_status_t status = pd_store_open(&options, &store, &error);

@@ -225,7 +225,8 @@ static void test_many_pending(void **state)
 
 static void test_eviction(void **state)
 {
-    pd_store_options_t options = {"/fixture/small", f.shared, 0, 50000};
+    pd_store_options_t options = {
+        .path = "/fixture/small", .shared = f.shared, .partition = 0, .cache_size_max = 50000};
     pd_store_t *large = f.store;
     pd_error_t error;
     pd_execution_t *exec, *pinned;
@@ -343,7 +344,8 @@ static void test_disk(void **state)
 {
     pd_store_shared_options_t shared_options = {8 << 20, 8 << 20, 1, false};
     char directory[] = "/tmp/perdure-test-state-XXXXXX", path[64], command[80];
-    pd_store_options_t options = {path, NULL, 0, 1 << 20};
+    pd_store_options_t options = {
+        .path = path, .shared = NULL, .partition = 0, .cache_size_max = 1 << 20};
     pd_store_t *store, *second;
     pd_store_position_t position = {.applied_offset = 41, .epoch = 7, .commands_through = 9};
     pd_error_t error = {.text = ""};
@@ -384,7 +386,8 @@ static void put_raw(pdi_table_t table, pd_bytes_t key, const char *value)
 
 static void test_damage(void **state)
 {
-    pd_store_options_t options = {"/fixture/state", f.shared, 0, 1 << 20};
+    pd_store_options_t options = {
+        .path = "/fixture/state", .shared = f.shared, .partition = 0, .cache_size_max = 1 << 20};
     pd_error_t error = {.text = ""};
     pd_execution_t *exec;
     pd_buf_t out;
@@ -419,7 +422,8 @@ static void test_damage(void **state)
 static void test_format(void **state)
 {
     Perdure__V1__MetaRow row = PERDURE__V1__META_ROW__INIT;
-    pd_store_options_t options = {"/fixture/state", f.shared, 0, 1 << 20};
+    pd_store_options_t options = {
+        .path = "/fixture/state", .shared = f.shared, .partition = 0, .cache_size_max = 1 << 20};
     uint8_t hash[32] = {0}, bytes[128];
     pd_error_t error = {.text = ""};
     char *text = NULL;
