@@ -201,6 +201,7 @@ static void make_partition(pd_node_t *node, uint32_t index)
         .random_seed = node->options.seed + index,
         .flush_size = node->options.flush_size,
         .flush_delay_ns = node->options.flush_delay_ns,
+        .snapshots = node->options.snapshots,
     };
 
     snprintf(path, sizeof(path), "%s/state/%u", node->options.data_path, index);

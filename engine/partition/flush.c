@@ -55,6 +55,7 @@ pd_status_t pdi_flush_acknowledged(pd_partition_t *partition, pdi_pending_t *pen
     position_of(partition, pending->commands_through, &position);
     PD_TRY(pd_store_flush_commit(partition->store, &position, error));
     pd_store_evict(partition->store);
+    pdi_snapshots_flushed(partition);
     return PD_OK;
 }
 
@@ -65,5 +66,7 @@ pd_status_t pdi_flush_everything(pd_partition_t *partition, pd_error_t *error)
 
     position_of(partition, pd_store_commands_through(partition->store), &position);
     pd_store_flush_begin(partition->store);
-    return pd_store_flush_commit(partition->store, &position, error);
+    PD_TRY(pd_store_flush_commit(partition->store, &position, error));
+    pdi_snapshots_flushed(partition);
+    return PD_OK;
 }
