@@ -495,9 +495,9 @@ Temporal__Api__Command__V1__Command *pd_fixture_cmd_child(pd_fixture_t *fixture,
         new_command(fixture, COMMAND(START_CHILD_WORKFLOW_EXECUTION),
                     ATTRIBUTES(START_CHILD_WORKFLOW_EXECUTION_COMMAND_ATTRIBUTES));
     Temporal__Api__Command__V1__StartChildWorkflowExecutionCommandAttributes *attributes =
-        PD_FIXTURE_NEW(fixture,
-                       Temporal__Api__Command__V1__StartChildWorkflowExecutionCommandAttributes,
-                       temporal__api__command__v1__start_child_workflow_execution_command_attributes);
+        PD_FIXTURE_NEW(
+            fixture, Temporal__Api__Command__V1__StartChildWorkflowExecutionCommandAttributes,
+            temporal__api__command__v1__start_child_workflow_execution_command_attributes);
 
     attributes->workflow_id = (char *)workflow_id;
     attributes->workflow_type = PD_FIXTURE_NEW(fixture, Temporal__Api__Common__V1__WorkflowType,
@@ -507,9 +507,8 @@ Temporal__Api__Command__V1__Command *pd_fixture_cmd_child(pd_fixture_t *fixture,
     return command;
 }
 
-Temporal__Api__Command__V1__Command *pd_fixture_cmd_signal_external(pd_fixture_t *fixture,
-                                                                    const char *workflow_id,
-                                                                    const char *name)
+Temporal__Api__Command__V1__Command *
+pd_fixture_cmd_signal_external(pd_fixture_t *fixture, const char *workflow_id, const char *name)
 {
     typedef Temporal__Api__Command__V1__SignalExternalWorkflowExecutionCommandAttributes
         attributes_t;
@@ -552,7 +551,9 @@ pd_execution_t *pd_fixture_current(pd_fixture_t *fixture)
     pd_execution_t *exec = NULL;
     pd_error_t error;
 
-    assert_int_equal(pd_store_current(fixture->store, fixture->ns.id, fixture->workflow_id, &exec, &error), PD_OK);
+    assert_int_equal(
+        pd_store_current(fixture->store, fixture->ns.id, fixture->workflow_id, &exec, &error),
+        PD_OK);
     return exec;
 }
 
@@ -561,8 +562,8 @@ pd_execution_t *pd_fixture_run_of(pd_fixture_t *fixture, const char *run_id)
     pd_execution_t *exec = NULL;
     pd_error_t error;
 
-    assert_int_equal(pd_store_execution(fixture->store, fixture->ns.id, fixture->workflow_id, run_id,
-                                        &exec, &error),
+    assert_int_equal(pd_store_execution(fixture->store, fixture->ns.id, fixture->workflow_id,
+                                        run_id, &exec, &error),
                      PD_OK);
     return exec;
 }

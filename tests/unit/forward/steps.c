@@ -80,7 +80,9 @@ bool steps_is_running(rig_t *rig, int node, const char *workflow_id)
 {
     Temporal__Api__Workflow__V1__WorkflowExecutionInfo *info = describe(rig, node, workflow_id);
 
-    return info && info->status == TEMPORAL__API__ENUMS__V1__WORKFLOW_EXECUTION_STATUS__WORKFLOW_EXECUTION_STATUS_RUNNING;
+    return info &&
+           info->status ==
+               TEMPORAL__API__ENUMS__V1__WORKFLOW_EXECUTION_STATUS__WORKFLOW_EXECUTION_STATUS_RUNNING;
 }
 
 int64_t steps_history_length(rig_t *rig, int node, const char *workflow_id)
