@@ -114,8 +114,8 @@ static pd_status_t compile_text(pd_expression_t *self, const char *text, size_t 
             return pd_error_set(error, PD_INVALID, "${ without } in %.200s", self->source);
         inner = copy(text + 2, (size_t)(close - text - 2));
         if (inner[0] == '\'' || inner[0] == '"')
-            status = pd_error_set(error, PD_INVALID, "a text within a text in %.200s",
-                                  self->source);
+            status =
+                pd_error_set(error, PD_INVALID, "a text within a text in %.200s", self->source);
         else
             status = pd_expression_new(inner, has_fields, &add_part(self)->expression, error);
         pd_free(inner);

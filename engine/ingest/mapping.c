@@ -63,8 +63,7 @@ pd_status_t pd_mapping_new(const pd_mapping_options_t *options, pd_mapping_t **m
     pd_status_t status;
 
     self->topic = pd_strdup(options->topic ? options->topic : "");
-    self->namespace_name =
-        pd_strdup(options->namespace_name ? options->namespace_name : "default");
+    self->namespace_name = pd_strdup(options->namespace_name ? options->namespace_name : "default");
     self->format = options->format;
     status = compile_all(self, options, error);
     *mapping = self;
@@ -196,8 +195,8 @@ static pd_status_t fill(const pd_mapping_t *mapping, const pd_ingest_value_t *va
     PD_TRY(pd_expression_text(mapping->workflow_type, value, arena, &type, error));
     PD_TRY(pd_expression_text(mapping->task_queue, value, arena, &queue, error));
     PD_TRY(pd_expression_text(mapping->signal_name, value, arena, &request->signal_name, error));
-    PD_TRY(map_payload(mapping, mapping->signal_input, value, arena, &request->signal_input,
-                       error));
+    PD_TRY(
+        map_payload(mapping, mapping->signal_input, value, arena, &request->signal_input, error));
     PD_TRY(map_payload(mapping, mapping->start_input, value, arena, &request->input, error));
     if (!request->workflow_id[0])
         return pd_error_set(error, PD_INVALID, "the workflow ID is empty");
@@ -218,9 +217,9 @@ pd_status_t pd_mapping_apply(const pd_mapping_t *mapping, const pd_log_record_t 
     pd_ingest_value_t value = {.record = record};
     pd_status_t status;
 
-    *request = PD_PB_NEW(
-        arena, pd_mapped_request_t,
-        temporal__api__workflowservice__v1__signal_with_start_workflow_execution_request);
+    *request =
+        PD_PB_NEW(arena, pd_mapped_request_t,
+                  temporal__api__workflowservice__v1__signal_with_start_workflow_execution_request);
     PD_TRY(parse(mapping, record, &value.json, error));
     status = fill(mapping, &value, arena, *request, error);
     json_decref(value.json);

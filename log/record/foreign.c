@@ -198,10 +198,9 @@ static pd_status_t check_header(const pd_foreign_schema_t *schema, pd_bytes_t by
         return pd_error_set(error, PD_INVALID, "not in Avro's single-object encoding");
     memcpy(&fingerprint, bytes.data + 2, sizeof(fingerprint)); /* little-endian, as we are */
     if (fingerprint != schema->fingerprint)
-        return pd_error_set(error, PD_INVALID,
-                            "written with schema %016llx, the mapping reads %016llx",
-                            (unsigned long long)fingerprint,
-                            (unsigned long long)schema->fingerprint);
+        return pd_error_set(
+            error, PD_INVALID, "written with schema %016llx, the mapping reads %016llx",
+            (unsigned long long)fingerprint, (unsigned long long)schema->fingerprint);
     return PD_OK;
 }
 
