@@ -193,6 +193,8 @@ static void make_partition(pd_node_t *node, uint32_t index)
         .rejected_codec = node->options.rejected_codec,
         .senders = node->matchings[index % node->options.loop_count].senders,
         .checker = &pd_frontend_checker,
+        .mappings = node->options.mappings,
+        .mapping_count = node->options.mapping_count,
         .store_path = path,
         .store_shared = node->options.store_shared,
         .store_cache_size_max = node->options.store_cache_size_max,

@@ -25,6 +25,8 @@ typedef struct pd_node_options {
     pd_log_t *log;
     const pd_record_codec_t *codec;
     const pd_record_codec_t *command_codec, *rejected_codec;
+    const pd_mapping_t *const *mappings; /* topics to be ingested; borrowed */
+    size_t mapping_count;
     pd_store_shared_t *store_shared;
     size_t store_cache_size_max; /* bytes, of each partition */
     size_t flush_size;           /* bytes of dirty rows, of each partition */

@@ -135,7 +135,9 @@ static const pd_config_option_t ingest_keys[] = {
     {.name = "topic", .type = PD_CONFIG_STRING, .required = true,
         .help = "The topic to read."},
     {.name = "format", .type = PD_CONFIG_CHOICE, .choices = "json|avro|raw", .required = true,
-        .help = "What a record's value is."},
+        .help = "What a record's value is. avro: Avro's single-object encoding."},
+    {.name = "schema", .type = PD_CONFIG_STRING,
+        .help = "avro: the file with the schema (.avsc) that records are written with."},
     {.name = "namespace", .type = PD_CONFIG_STRING, .default_text = "default",
         .help = "The workflows' namespace."},
     {.name = "workflow_id", .type = PD_CONFIG_STRING, .required = true,
@@ -166,8 +168,8 @@ static const pd_config_prefix_t prefixes[PDI_PREFIX_COUNT] = {
         .key_count = PD_ARRAY_COUNT(ingest_keys),
         .help = "Records of a topic of yours become signal-with-start commands. NAME is your "
                 "name for the mapping. An expression is `key` (the record's key), `header:x` (a "
-                "header), `$` (the value), `$.customer.id` (a field of it), or a text in single "
-                "quotes, 'like this'.",
+                "header), `$` (the value), `$.customer.id` or `$.lines[0]` (a field of it), or "
+                "a text in quotes, 'order-${$.order.id}', in which expressions are replaced.",
         .example = "[ingest.orders]\n"
                    "topic = shop.orders\n"
                    "format = json\n"

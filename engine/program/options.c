@@ -163,7 +163,7 @@ static pd_status_t resolve_serve(pd_program_options_t *self, pd_error_t *error)
     self->snapshot_path = pd_config_text(config, PDI_OPTION_SNAPSHOT_DIRECTORY);
     self->snapshot_interval_ns = pd_config_number(config, PDI_OPTION_SNAPSHOT_INTERVAL);
     self->snapshot_size = (size_t)pd_config_number(config, PDI_OPTION_SNAPSHOT_BYTES);
-    self->ingest_group_count = pd_config_groups(config, PDI_PREFIX_INGEST, &self->ingest_groups);
+    PD_TRY(pd_mappings_init(&self->mappings, config, PDI_PREFIX_INGEST, error));
     PD_TRY(resolve_kafka(self, error));
     return check_serve(self, error);
 }
@@ -228,6 +228,7 @@ bool pd_program_options_init(pd_program_options_t *options, uint32_t program, in
 
 void pd_program_options_deinit(pd_program_options_t *options)
 {
+    pd_mappings_deinit(&options->mappings);
     pd_config_free(options->config);
     options->config = NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "base/config.h"
 #include "base/diag.h"
+#include "engine/program/mappings.h"
 
 /* Bits of pd_config_option_t.programs. */
 enum { PD_PROGRAM_DEV = 1, PD_PROGRAM_SERVE = 2 };
@@ -50,8 +51,7 @@ typedef struct pd_program_options {
     const char *bootstrap_servers;       /* kafka.bootstrap.servers; NULL: none */
     const pd_config_pair_t *kafka_pairs; /* kafka.*, bootstrap.servers too */
     size_t kafka_pair_count;
-    const pd_config_group_t *ingest_groups; /* ingest.NAME.*; values: pd_config_group_value */
-    size_t ingest_group_count;
+    pd_mappings_t mappings; /* ingest.NAME.* */
 
     pd_diag_level_t log_level;
 } pd_program_options_t;

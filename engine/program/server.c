@@ -314,6 +314,8 @@ static void make_node(server_t *self)
         .codec = self->codec,
         .command_codec = self->command_codec,
         .rejected_codec = self->rejected_codec,
+        .mappings = (const pd_mapping_t *const *)self->options->mappings.items,
+        .mapping_count = self->options->mappings.count,
         .store_shared = self->store_shared,
         .store_cache_size_max = self->options->store_cache_size_max,
         .flush_size = self->options->flush_size,
