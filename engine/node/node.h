@@ -10,11 +10,24 @@
 #ifndef PD_ENGINE_NODE_NODE_H
 #define PD_ENGINE_NODE_NODE_H
 
+#include "engine/cluster/cluster.h"
 #include "engine/frontend/router.h"
 #include "engine/partition/partition.h"
 #include "engine/partitioner.h"
 
 typedef struct pd_node pd_node_t;
+
+/* How the node is one of several (engine/cluster/cluster.h says what the times mean). */
+typedef struct pd_node_cluster_options {
+    pd_loop_t *loop; /* not one that partitions keep busy, if heartbeats are to come in time */
+    const char *address;
+    const char *version;
+    const pd_record_codec_t *member_codec; /* of perdure.v1.Member */
+    int64_t heartbeat_interval_ns;
+    int64_t dead_after_ns;
+    int64_t leave_ns;
+    int64_t failed_retry_ns; /* a partition whose disk failed here is tried again after this */
+} pd_node_cluster_options_t;
 
 typedef struct pd_node_options {
     const char *name;
@@ -30,7 +43,8 @@ typedef struct pd_node_options {
     size_t flush_size;           /* bytes of dirty rows, of each partition */
     int64_t flush_delay_ns;
     pd_namespaces_t *namespaces;
-    const char *default_namespace; /* registered when missing; NULL: none */
+    const char *default_namespace;            /* registered when missing; NULL: none */
+    const pd_node_cluster_options_t *cluster; /* NULL: alone, every partition is owned here */
     uint64_t seed;
     pd_metrics_t *metrics;       /* NULL: nobody is told */
     int64_t (*precise_ns)(void); /* see pd_partition_options_t */
@@ -38,8 +52,9 @@ typedef struct pd_node_options {
 
 typedef enum pd_node_state {
     PD_NODE_STARTING,
-    PD_NODE_READY,   /* every partition is owned */
-    PD_NODE_FAILED,  /* some partition needs an operator */
+    PD_NODE_READY,   /* every partition is owned; in a cluster: it has joined */
+    PD_NODE_FAILED,  /* some partition needs an operator; in a cluster: another process has joined
+                        under this name, so this one must stop */
     PD_NODE_STOPPED, /* every partition is stopped */
 } pd_node_state_t;
 
@@ -56,6 +71,8 @@ void pd_node_stop(pd_node_t *node);
 /* As if the process had died. For the simulator, whose loop runs on the calling thread. */
 void pd_node_crash(pd_node_t *node);
 
+/* NULL: alone. For its views. */
+pd_cluster_t *pd_node_cluster(pd_node_t *node);
 pd_router_t pd_node_router(pd_node_t *node);
 /* Sets the gauges of all partitions. One caller at a time. @thread any */
 void pd_node_collect_metrics(pd_node_t *node);

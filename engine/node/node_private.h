@@ -33,8 +33,26 @@ struct pd_node {
     pd_node_state_t state;
     void (*changed)(void *ctx, pd_node_state_t state);
     void *changed_ctx;
-    bool polls_released; /* main only */
+    bool polls_released, stopping; /* main only */
+    pd_node_cluster_options_t cluster_options;
+    pd_cluster_t *cluster; /* NULL: alone */
+    pd_cluster_state_t cluster_state;
+    pd_mail_t cluster_start_mail, cluster_leave_mail;
 };
+
+/* node.c */
+/* Something that the node's state follows from has changed. The mutex is held. */
+void pdi_node_maybe_changed(pd_node_t *node);
+void pdi_node_stop_partitions(pd_node_t *node);
+
+/* membership.c: the partitions as the cluster sees them. */
+void pdi_membership_new(pd_node_t *node);
+pd_namespace_sink_t pdi_membership_namespace_sink(pd_node_t *node);
+void pdi_membership_start(pd_node_t *node);
+/* The partitions are stopped once it has left. */
+void pdi_membership_leave(pd_node_t *node);
+/* Of a node that is not stopped. The mutex is held. */
+pd_node_state_t pdi_membership_state(const pd_node_t *node);
 
 /* sink.c: from partitions to matching. */
 pd_offer_sink_t pdi_node_sink(pd_node_t *node);

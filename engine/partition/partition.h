@@ -42,6 +42,13 @@ typedef struct pd_offer_sink {
     void *ctx;
 } pd_offer_sink_t;
 
+/* Who tells the other nodes of namespaces. `announce`: the namespace's record counts; `call` (NULL:
+ * none) is answered once all nodes will hear of it. The row is lent for the call. */
+typedef struct pd_namespace_sink {
+    void (*announce)(void *ctx, const Perdure__V1__NamespaceRow *row, pd_call_t *call);
+    void *ctx;
+} pd_namespace_sink_t;
+
 typedef struct pd_partition_options {
     uint32_t index;
     const char *node; /* name of this node, for OwnerChanged and diagnostics */
@@ -61,6 +68,7 @@ typedef struct pd_partition_options {
     pd_store_shared_t *store_shared;
     size_t store_cache_size_max;
     pd_namespaces_t *namespaces;
+    pd_namespace_sink_t namespace_sink; /* none: this is the only node */
     pd_offer_sink_t sink;
     uint64_t random_seed;
     size_t flush_size;         /* dirty bytes that start a flush */
