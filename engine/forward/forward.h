@@ -43,7 +43,7 @@ pd_forward_t *pd_forward_new(const pd_forward_options_t *options);
 pd_node_far_t pd_forward_far(pd_forward_t *forward);
 /* What is ours goes there. Once, before the first call. Borrowed until _free. */
 void pd_forward_set_node(pd_forward_t *forward, pd_node_t *node);
-/* No call may be open. */
+/* No call may be open; the peers have been freed before. */
 void pd_forward_free(pd_forward_t *forward);
 
 pd_router_t pd_forward_router(pd_forward_t *forward);

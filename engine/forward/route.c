@@ -256,9 +256,6 @@ static void send_to(pdi_route_t *route, const pd_cluster_member_t *member)
 
 static void on_told(void *ctx, const pd_peer_reply_t *reply)
 {
-    pd_forward_t *forward = ctx;
-
-    forward->away_count--;
 }
 
 void pdi_route_tell_others(pd_forward_t *forward, const pd_call_t *call)
@@ -271,14 +268,12 @@ void pdi_route_tell_others(pd_forward_t *forward, const pd_call_t *call)
         .header_count = headers_of(forward, call, headers),
         .timeout_ns = PDI_INTERNAL_TIMEOUT_MS * NS_PER_MS,
         .on_reply = on_told,
-        .ctx = forward,
     };
 
     for (uint32_t i = 0; i < forward->view->member_count; i++) {
-        if (i == forward->view->self || forward->away_count >= PDI_AWAY_COUNT_MAX)
+        if (i == forward->view->self)
             continue;
         request.address = forward->view->members[i].address;
-        forward->away_count++;
         forward->options.peers.ops->call(forward->options.peers.ctx, &request);
     }
 }
