@@ -256,6 +256,7 @@ pd_node_t *pd_node_new(const pd_node_options_t *options)
 
         node->matchings[i].node = node;
         node->matchings[i].loop = options->loops[i];
+        matching_options.far = pdi_node_matching_far(&node->matchings[i]);
         node->matchings[i].senders = pd_senders_new(options->log, options->loops[i]);
         node->matchings[i].matching = pd_matching_new(&matching_options);
     }
@@ -278,6 +279,7 @@ void pd_node_free(pd_node_t *node)
     for (uint32_t i = 0; i < node->options.loop_count; i++) {
         pd_matching_free(node->matchings[i].matching);
         pd_senders_free(node->matchings[i].senders);
+        pd_cluster_view_unref(node->matchings[i].view);
     }
     pd_cluster_free(node->cluster);
     pthread_mutex_destroy(&node->mutex);

@@ -29,6 +29,15 @@ typedef struct pd_node_cluster_options {
     int64_t failed_retry_ns; /* a partition whose disk failed here is tried again after this */
 } pd_node_cluster_options_t;
 
+/* The way to other nodes, for tasks (engine/forward). @thread engine loops */
+typedef struct pd_node_far {
+    /* A ready task whose queue is at home elsewhere; borrowed for the call. */
+    void (*offer)(void *ctx, const pd_offer_t *offer);
+    /* Takes the poll: a task of another node (task->far_node) is to be started for it. */
+    void (*start)(void *ctx, pd_poll_t *poll, const pd_offer_t *task);
+    void *ctx;
+} pd_node_far_t;
+
 typedef struct pd_node_options {
     const char *name;
     const char *data_path; /* partitions' stores go into data_path/state/N */
@@ -48,6 +57,7 @@ typedef struct pd_node_options {
     uint64_t seed;
     pd_metrics_t *metrics;       /* NULL: nobody is told */
     int64_t (*precise_ns)(void); /* see pd_partition_options_t */
+    pd_node_far_t far; /* NULL functions: there are no other nodes */
 } pd_node_options_t;
 
 typedef enum pd_node_state {
@@ -76,6 +86,23 @@ pd_cluster_t *pd_node_cluster(pd_node_t *node);
 pd_router_t pd_node_router(pd_node_t *node);
 /* Sets the gauges of all partitions. One caller at a time. @thread any */
 void pd_node_collect_metrics(pd_node_t *node);
+
+/* ---- one of several nodes: see far in the options ---- */
+
+/* The cluster has changed: where task queues are at home. Takes a reference. Without a view all are
+ * at home here. @thread any */
+void pd_node_set_view(pd_node_t *node, pd_cluster_view_t *view);
+/* Ready tasks are offered once more, those whose home is this node's member of that name (NULL: all
+ * that are at home elsewhere). The name is copied. @thread any */
+void pd_node_offer_again(pd_node_t *node, const char *home);
+/* Of another node, to the queue's home here. Copies. @thread any */
+void pd_node_offer(pd_node_t *node, const pd_offer_t *offer);
+/* Back to the front of its queue. @thread any */
+void pd_node_return_poll(pd_node_t *node, pd_poll_t *poll);
+/* Starts the task for a poll that waits on another node (poll->is_far): its call is answered with
+ * the Poll…Response, or fails. Strings live as long as the call. @thread any */
+void pd_node_start_task(pd_node_t *node, pd_poll_t *poll, const pd_offer_t *task);
+
 /* For tests, dumps and the simulator. */
 pd_partition_t *pd_node_partition(pd_node_t *node, uint32_t index);
 

@@ -21,6 +21,7 @@ typedef struct pdi_node_matching {
     pd_loop_t *loop;
     pd_senders_t *senders; /* of the partitions on the loop */
     pd_mail_t start_mail, stop_mail;
+    pd_cluster_view_t *view; /* the loop's; NULL: all task queues are at home here */
 } pdi_node_matching_t;
 
 struct pd_node {
@@ -58,5 +59,12 @@ pd_node_state_t pdi_membership_state(const pd_node_t *node);
 pd_offer_sink_t pdi_node_sink(pd_node_t *node);
 pdi_node_matching_t *pdi_node_home(pd_node_t *node, const pd_namespace_t *ns,
                                    const char *task_queue);
+
+/* far.c: other nodes. */
+pd_matching_far_t pdi_node_matching_far(pdi_node_matching_t *self);
+/* True: its home is elsewhere, and it is on its way. @thread the partition's loop */
+bool pdi_node_offer_far(pd_node_t *node, const pd_offer_t *offer);
+/* Answers a returned poll of another node. */
+void pdi_node_refuse_far(pd_poll_t *poll);
 
 #endif

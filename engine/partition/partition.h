@@ -155,6 +155,11 @@ void pd_partition_cancel(pd_partition_t *partition, pd_call_t *call);
 void pd_partition_answer_query(
     pd_partition_t *partition, pd_call_t *call, const Perdure__V1__TaskToken *token,
     const Temporal__Api__Workflowservice__V1__RespondQueryTaskCompletedRequest *request);
+/* An owner offers its ready tasks and direct queries once more: those of task queues that `wanted`
+ * says true of, by namespace and (normal) name. Repeated offers do no harm. */
+typedef bool (*pd_offer_filter_t)(void *ctx, const char *namespace_id,
+                                  const char *normal_task_queue);
+void pd_partition_offer_again(pd_partition_t *partition, pd_offer_filter_t wanted, void *ctx);
 /* Matching brought a direct query and a worker together. */
 void pd_partition_hand_out_query(pd_partition_t *partition, pd_poll_t *poll, uint64_t query_id);
 

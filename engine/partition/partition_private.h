@@ -365,6 +365,8 @@ size_t pdi_query_attach(
     Temporal__Api__Workflowservice__V1__PollWorkflowTaskQueueResponse__QueriesEntry ***entries);
 /* A workflow task ended or the run closed: answered queries are answered, others go on. */
 void pdi_query_run_changed(pd_partition_t *partition, pd_execution_t *exec, pd_command_t *command);
+/* Direct queries that no worker has taken yet. */
+void pdi_query_offer_again(pd_partition_t *partition, pd_offer_filter_t wanted, void *ctx);
 void pdi_query_fail(pd_partition_t *partition, pdi_query_t *query, const pd_rpc_error_t *error);
 
 #endif

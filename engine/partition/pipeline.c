@@ -268,7 +268,7 @@ static void decide(pd_partition_t *partition, pd_command_t *command)
         pdi_pipeline_append(partition, &record, command, command->arena);
     } else {
         /* A repeated request may be handed the task once more that it was handed before. */
-        if (decision->hand_out_workflow_task && !command->poll)
+        if (decision->hand_out_workflow_task)
             pdi_hand_out_applied(partition, command);
         pdi_pipeline_answer_later(partition, command, NULL);
     }

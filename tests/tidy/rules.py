@@ -17,9 +17,9 @@ RANK = {"base": 0, "api": 1, "log": 2, "state": 3, "engine": 4,
         "cli": 5, "web": 5, "workers": 5, "bench": 6, "tests": 7}
 CLIENT_FOLDERS = ("cli", "web", "workers")  # these know base and api only
 ENGINE_RANK = {"engine": 0, "engine/decide": 1, "engine/matching": 1, "engine/transport": 1,
-               "engine/ingest": 1,               "engine/cluster": 1, "engine/partition": 2, "engine/frontend": 2, "engine/node": 3,
-               "engine/frontend_grpc": 4, "engine/forward": 4, "engine/forward_grpc": 5,
-               "engine/program": 6}
+               "engine/ingest": 1, "engine/cluster": 1, "engine/partition": 2,
+               "engine/frontend": 2, "engine/node": 3, "engine/frontend_grpc": 4,
+               "engine/forward": 4, "engine/forward_grpc": 5, "engine/program": 6}
 BACKENDS = ("log/embedded/", "log/memory/", "log/kafka/")
 
 # Who may include a third-party header. Tests and benches may include any.
