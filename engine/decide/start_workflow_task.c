@@ -19,6 +19,13 @@ static void stamp(pd_draft_t *draft, const char *build_id)
     event->history->workflow_task_started_event_attributes->worker_version = version;
 }
 
+/* The home of the task queue asks again, since it does not know what came of its first request. */
+static bool is_repeat(const Perdure__V1__WorkflowTaskRow *row, const char *request_id)
+{
+    return row && row->started_event_id && !pd_pb_empty(request_id) &&
+           strcmp(pd_pb_str(row->request_id), request_id) == 0;
+}
+
 static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *command)
 {
     pd_draft_t *draft = pd_draft_of(decision);
@@ -29,6 +36,11 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
     if (!draft->task.exists || draft->task.scheduled_event_id != command->scheduled_event_id ||
         (command->attempt && draft->task.attempt != command->attempt))
         return pd_rpc_not_found(decision->arena, "Workflow task not found.");
+    if (draft->task.started && is_repeat(decision->exec->row->workflow_task, poll->request_id)) {
+        decision->hand_out_workflow_task = true;
+        decision->hand_out_run_id = draft->run_id;
+        return NULL;
+    }
     if (draft->task.started)
         return pd_rpc_not_found(decision->arena, "Workflow task already started.");
     /* The task went to the normal queue because nobody polls the sticky one any more: the worker

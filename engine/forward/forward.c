@@ -4,7 +4,18 @@
 #include <string.h>
 
 #include "engine/forward/forward_private.h"
-#include "engine/node/node.h"
+#include "engine/partitioner.h"
+
+const pd_cluster_member_t *pdi_member(const pd_forward_t *forward, const char *name)
+{
+    const pd_cluster_view_t *view = forward->view;
+
+    for (uint32_t i = 0; view && i < view->member_count; i++) {
+        if (strcmp(view->members[i].name, name) == 0)
+            return &view->members[i];
+    }
+    return NULL;
+}
 
 const char *pdi_forwarded_by(const pd_call_t *call)
 {
@@ -252,6 +263,8 @@ pd_router_t pd_forward_router(pd_forward_t *forward)
         .describe_task_queue = describe_task_queue,
         .shutdown_worker = shutdown_worker,
         .register_namespace = register_namespace,
+        .offer_tasks = pdi_offer_tasks_here,
+        .start_task = pdi_start_task_here,
         .cancel = cancel,
     };
 
@@ -277,6 +290,7 @@ static void run_view(pd_mail_t *mail)
     pd_free(self);
     forward->options.peers.ops->keep(forward->options.peers.ctx, forward->view);
     pdi_routes_retry(forward, true);
+    pdi_outboxes_sort_again(forward);
 }
 
 void pd_forward_set_view(pd_forward_t *forward, pd_cluster_view_t *view)
@@ -286,6 +300,7 @@ void pd_forward_set_view(pd_forward_t *forward, pd_cluster_view_t *view)
     self->mail.run = run_view;
     self->forward = forward;
     self->view = pd_cluster_view_ref(view);
+    pd_node_set_view(forward->node, view);
     pd_loop_post(forward->options.loop, &self->mail);
 }
 
@@ -298,16 +313,23 @@ pd_forward_t *pd_forward_new(const pd_forward_options_t *options)
     PD_ASSERT(options->loop && options->peers.ops && options->namespaces &&
               options->partition_count > 0);
     forward->options = *options;
-    forward->node = pd_strdup(options->node);
+    forward->name = pd_strdup(options->node);
+    TAILQ_INIT(&forward->kept);
     TAILQ_INIT(&forward->parked);
     forward->retry_timer.fire = pdi_routes_on_timer;
     return forward;
 }
 
-void pd_forward_set_local(pd_forward_t *forward, pd_router_t local)
+pd_node_far_t pd_forward_far(pd_forward_t *forward)
 {
-    PD_ASSERT(!forward->local.ops && local.ops);
-    forward->local = local;
+    return (pd_node_far_t){.offer = pdi_offer_far, .start = pdi_start_far, .ctx = forward};
+}
+
+void pd_forward_set_node(pd_forward_t *forward, pd_node_t *node)
+{
+    PD_ASSERT(!forward->node && node);
+    forward->node = node;
+    forward->local = pd_node_router(node);
 }
 
 void pd_forward_free(pd_forward_t *forward)
@@ -317,6 +339,8 @@ void pd_forward_free(pd_forward_t *forward)
     PD_ASSERT(!forward->parked_count && !forward->away_count);
     pd_loop_timer_stop(forward->options.loop, &forward->retry_timer);
     pd_cluster_view_unref(forward->view);
-    pd_free(forward->node);
+    pdi_outboxes_free(forward);
+    pdi_kept_tasks_free(forward);
+    pd_free(forward->name);
     pd_free(forward);
 }

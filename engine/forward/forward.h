@@ -22,7 +22,7 @@
 
 #include "engine/cluster/view.h"
 #include "engine/forward/peers.h"
-#include "engine/frontend/router.h"
+#include "engine/node/node.h"
 
 #define PD_FORWARD_HEADER "perdure-forwarded"
 #define PD_FORWARD_PATIENCE_NS ((int64_t)2000000000)
@@ -39,13 +39,15 @@ typedef struct pd_forward_options {
 
 /* Without a view all is ours. @thread any, before the loop runs or on it */
 pd_forward_t *pd_forward_new(const pd_forward_options_t *options);
-/* What is ours goes there. Once, before the first call. */
-void pd_forward_set_local(pd_forward_t *forward, pd_router_t local);
-/* No call may be open. */
+/* For the options of the node below. */
+pd_node_far_t pd_forward_far(pd_forward_t *forward);
+/* What is ours goes there. Once, before the first call. Borrowed until _free. */
+void pd_forward_set_node(pd_forward_t *forward, pd_node_t *node);
+/* No call may be open; the peers have been freed before. */
 void pd_forward_free(pd_forward_t *forward);
 
 pd_router_t pd_forward_router(pd_forward_t *forward);
-/* The cluster has changed: takes a reference. @thread any */
+/* The cluster has changed: tells the node, too. Takes a reference. @thread any */
 void pd_forward_set_view(pd_forward_t *forward, pd_cluster_view_t *view);
 
 #endif

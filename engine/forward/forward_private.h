@@ -1,4 +1,5 @@
-/* forward_private.h -- the inside of forwarding: forward.c (the router), route.c (one call's ways).
+/* forward_private.h -- the inside of forwarding: forward.c (the router), route.c (one call's ways),
+ * offers.c (ready tasks to the homes of their queues), starts.c (tasks of other nodes to workers).
  * Thread: the front loop. */
 #ifndef PD_ENGINE_FORWARD_FORWARD_PRIVATE_H
 #define PD_ENGINE_FORWARD_FORWARD_PRIVATE_H
@@ -49,21 +50,60 @@ typedef struct pdi_route {
 } pdi_route_t;
 typedef TAILQ_HEAD(pdi_routes, pdi_route) pdi_routes_t;
 
+/* A ready task on its way to its queue's home. */
+typedef struct pdi_far_offer {
+    pd_mail_t mail;
+    TAILQ_ENTRY(pdi_far_offer) link;
+    pd_forward_t *forward;
+    pd_offer_t offer;
+    char strings[];
+} pdi_far_offer_t;
+typedef TAILQ_HEAD(pdi_far_offers, pdi_far_offer) pdi_far_offers_t;
+
+/* What goes to one home. */
+typedef struct pdi_outbox {
+    struct pdi_outbox *next;
+    pd_forward_t *forward;
+    pdi_far_offers_t waiting, sent;
+    void *pending; /* of the peers: the batch under way */
+    pd_timer_t timer;
+    char node[];
+} pdi_outbox_t;
+
+/* A task of another node that could not be started now. */
+typedef struct pdi_kept_task {
+    TAILQ_ENTRY(pdi_kept_task) link;
+    pd_timer_t timer;
+    pd_forward_t *forward;
+    pd_arena_t arena;
+    pd_offer_t task;
+} pdi_kept_task_t;
+
 struct pd_forward {
     pd_forward_options_t options;
-    char *node;
-    pd_router_t local;
+    char *name;
+    pd_node_t *node;
+    pd_router_t local;       /* the node's */
     pd_cluster_view_t *view; /* NULL: all is ours */
     pdi_routes_t parked;
     uint32_t parked_count, away_count;
     pd_timer_t retry_timer;
+    pdi_outbox_t *outboxes;
+    TAILQ_HEAD(, pdi_kept_task) kept;
+    _Atomic(uint32_t) offer_count;
+    _Atomic(bool) offers_dropped;
 };
 
 /* forward.c */
 /* The header's value; NULL: the call comes from a client. */
 const char *pdi_forwarded_by(const pd_call_t *call);
+/* NULL: no member of the view has that name. */
+const pd_cluster_member_t *pdi_member(const pd_forward_t *forward, const char *name);
 
 /* route.c */
+/* Fails the call as not taken, for the node that sent it. */
+void pdi_refuse(const pd_forward_t *forward, pd_call_t *call);
+bool pdi_is_not_taken(const pd_peer_reply_t *reply);
 /* Sends the call where it belongs now; answers it, or parks it. Takes it. */
 void pdi_route_go(pdi_route_t *route);
 /* The local router's answer was that nothing came of it. */
@@ -74,5 +114,18 @@ void pdi_routes_retry(pd_forward_t *forward, bool all);
 /* The call's request goes to every other member, too; nobody waits for their answers. */
 void pdi_route_tell_others(pd_forward_t *forward, const pd_call_t *call);
 void pdi_routes_on_timer(pd_timer_t *timer);
+
+/* offers.c */
+void pdi_offer_far(void *ctx, const pd_offer_t *offer); /* @thread engine loops */
+void pdi_offer_fill(Perdure__V1__TaskOffer *to, const pd_offer_t *from);
+void pdi_outboxes_sort_again(pd_forward_t *forward);
+void pdi_outboxes_free(pd_forward_t *forward);
+void pdi_offer_tasks_here(void *ctx, pd_call_t *call,
+                          const Perdure__V1__OfferTasksRequest *request);
+
+/* starts.c */
+void pdi_start_far(void *ctx, pd_poll_t *poll, const pd_offer_t *task); /* @thread engine loops */
+void pdi_start_task_here(void *ctx, pd_poll_t *poll, const pd_offer_t *task);
+void pdi_kept_tasks_free(pd_forward_t *forward);
 
 #endif

@@ -18,24 +18,25 @@ static int64_t now_ns(const pdi_route_t *route)
 
 /* ---- answering ---- */
 
-/* Nobody wants to see such an error but the node that forwarded the call. */
-static void refuse(pdi_route_t *route)
+/* Nobody is to see such an error but the node that sent the call. */
+void pdi_refuse(const pd_forward_t *forward, pd_call_t *call)
 {
     Perdure__V1__NotTaken not_taken = PERDURE__V1__NOT_TAKEN__INIT;
 
-    pd_call_fail(route->call,
-                 pd_rpc_error_detail(route->call->arena, PD_RPC_UNAVAILABLE, &not_taken,
-                                     "not at home on node %s", route->forward->node));
+    pd_call_fail(call, pd_rpc_error_detail(call->arena, PD_RPC_UNAVAILABLE, &not_taken,
+                                           "not at home on node %s", forward->name));
 }
 
-static bool is_not_taken(pd_bytes_t details)
+bool pdi_is_not_taken(const pd_peer_reply_t *reply)
 {
     const ProtobufCMessageDescriptor *type = &google__rpc__status__descriptor;
     const Google__Rpc__Status *status;
+    pd_bytes_t details = reply->details;
     bool is = false;
     pd_arena_t arena;
 
-    if (!details.size || pd_pb_validate(type, details) != PD_PB_SOUND)
+    if (reply->code != PD_RPC_UNAVAILABLE || !details.size ||
+        pd_pb_validate(type, details) != PD_PB_SOUND)
         return false;
     pd_arena_init(&arena);
     status = pd_pb_unpack(type, &arena, details);
@@ -169,7 +170,7 @@ static size_t headers_of(const pd_forward_t *forward, const pd_call_t *call,
 {
     size_t count = 0;
 
-    headers[count++] = (pd_peer_header_t){PD_FORWARD_HEADER, forward->node};
+    headers[count++] = (pd_peer_header_t){PD_FORWARD_HEADER, forward->name};
     for (size_t i = 0; count < PDI_HEADER_COUNT_MAX && call->header_at; i++) {
         if (!call->header_at(call->headers, i, &headers[count].name, &headers[count].value))
             break;
@@ -186,7 +187,7 @@ static void on_error_reply(pdi_route_t *route, const pd_peer_reply_t *reply)
     bool again = reply->unsent || (reply->lost && route->is_read);
 
     if (reply->code == PD_RPC_UNAVAILABLE && !again)
-        again = (route->is_poll && !reply->lost) || is_not_taken(reply->details);
+        again = (route->is_poll && !reply->lost) || pdi_is_not_taken(reply);
     if (again) {
         park(route, error);
     } else if (reply->lost && route->is_poll) {
@@ -255,9 +256,6 @@ static void send_to(pdi_route_t *route, const pd_cluster_member_t *member)
 
 static void on_told(void *ctx, const pd_peer_reply_t *reply)
 {
-    pd_forward_t *forward = ctx;
-
-    forward->away_count--;
 }
 
 void pdi_route_tell_others(pd_forward_t *forward, const pd_call_t *call)
@@ -270,14 +268,12 @@ void pdi_route_tell_others(pd_forward_t *forward, const pd_call_t *call)
         .header_count = headers_of(forward, call, headers),
         .timeout_ns = PDI_INTERNAL_TIMEOUT_MS * NS_PER_MS,
         .on_reply = on_told,
-        .ctx = forward,
     };
 
     for (uint32_t i = 0; i < forward->view->member_count; i++) {
-        if (i == forward->view->self || forward->away_count >= PDI_AWAY_COUNT_MAX)
+        if (i == forward->view->self)
             continue;
         request.address = forward->view->members[i].address;
-        forward->away_count++;
         forward->options.peers.ops->call(forward->options.peers.ctx, &request);
     }
 }
@@ -323,7 +319,7 @@ void pdi_route_go(pdi_route_t *route)
     else if (!view || place == (int32_t)view->self)
         go_here(route);
     else if (pdi_forwarded_by(route->call))
-        refuse(route);
+        pdi_refuse(route->forward, route->call);
     else if (place < 0)
         park(route, pd_rpc_unavailable(route->call->arena, "partition %d has no owner now",
                                        route->partition));
@@ -340,7 +336,7 @@ void pdi_route_again(pdi_route_t *route)
     call->error = NULL;
     call->not_taken = false;
     if (pdi_forwarded_by(call))
-        refuse(route);
+        pdi_refuse(route->forward, route->call);
     else
         park(route, error);
 }

@@ -1,6 +1,7 @@
 #include "engine/frontend/methods.h"
 
 #include <grpc/health/v1/health.pb-c.h>
+#include <perdure/v1/internal.pb-c.h>
 #include <temporal/api/operatorservice/v1/service.pb-c.h>
 #include <temporal/api/workflowservice/v1/service.pb-c.h>
 
@@ -54,12 +55,15 @@ static const struct {
     {"DescribeTaskQueue", pdi_describe_task_queue, 0},
     {"ListTaskQueuePartitions", pdi_list_task_queue_partitions, 0},
     {"ShutdownWorker", pdi_shutdown_worker, 0},
+    {"OfferTasks", pdi_offer_tasks, 0},
+    {"StartTask", pdi_start_task, 0},
 };
 
 static const ProtobufCServiceDescriptor *const services[] = {
     &temporal__api__workflowservice__v1__workflow_service__descriptor,
     &temporal__api__operatorservice__v1__operator_service__descriptor,
     &grpc__health__v1__health__descriptor,
+    &perdure__v1__internal__descriptor,
 };
 
 static uint32_t hash_more(uint32_t hash, const char *text)

@@ -10,6 +10,7 @@
 #ifndef PD_ENGINE_FRONTEND_ROUTER_H
 #define PD_ENGINE_FRONTEND_ROUTER_H
 
+#include <perdure/v1/internal.pb-c.h>
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
 
 #include "engine/command.h"
@@ -40,6 +41,11 @@ typedef struct pd_router_ops {
      * is known everywhere, or ALREADY_EXISTS `Namespace "<name>" already exists`. */
     bool (*register_namespace)(void *ctx, pd_call_t *call,
                                const Perdure__V1__NamespaceRegistered *ns);
+    /* perdure.v1.Internal, what nodes say to each other; NULL: there are no other nodes. Both take
+     * the call. */
+    void (*offer_tasks)(void *ctx, pd_call_t *call, const Perdure__V1__OfferTasksRequest *request);
+    /* `poll` is that of a worker on another node. Answered with its Poll…Response. */
+    void (*start_task)(void *ctx, pd_poll_t *poll, const pd_offer_t *task);
     /* The client of a call that the router took is gone (call->canceled is set): whoever parked it
      * may answer it now. Comes at most once, never after the answer reached the home loop. */
     void (*cancel)(void *ctx, pd_call_t *call);

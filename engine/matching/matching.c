@@ -22,6 +22,9 @@ typedef struct pdi_task {
     const char *workflow_id;
     const char *run_id;
     const char *normal_task_queue;
+    const char *far_node; /* NULL: of this node */
+    uint32_t partition_index;
+    int64_t epoch;
     int64_t scheduled_event_id;
     int64_t time_ns;
     uint64_t query_id;
@@ -42,7 +45,8 @@ typedef struct pd_task_queue {
     pd_matching_t *matching;
     const pd_namespace_t *ns;
     pd_task_kind_t kind;
-    const char *name; /* within key */
+    const char *name;  /* within key */
+    char *normal_name; /* NULL until known; equals name unless this one is sticky */
     TAILQ_HEAD(, pd_poll) polls;
     pdi_tasks_t tasks;
     int64_t task_count;
@@ -55,6 +59,7 @@ typedef struct pd_task_queue {
 
 struct pd_matching {
     pd_loop_t *loop;
+    pd_matching_far_t far;
     pd_task_queue_t *queues;
     pd_timer_t sweep_timer;
     bool stopped;
@@ -124,7 +129,21 @@ static void queue_free(pd_task_queue_t *queue)
         pd_free(poller);
     }
     HASH_DEL(queue->matching->queues, queue);
+    pd_free(queue->normal_name);
     pd_free(queue);
+}
+
+static void note_normal(pd_task_queue_t *queue, const char *normal_task_queue)
+{
+    if (!queue->normal_name && queue->matching->far.is_home)
+        queue->normal_name = pd_strdup(normal_task_queue);
+}
+
+static bool is_home(const pd_task_queue_t *queue)
+{
+    const pd_matching_far_t *far = &queue->matching->far;
+
+    return !far->is_home || far->is_home(far->ctx, queue->ns, queue->normal_name);
 }
 
 static void note_poller(pd_task_queue_t *queue, const char *identity, int64_t now_ns)
@@ -160,7 +179,8 @@ static pdi_task_t *task_new(const pd_offer_t *offer)
 {
     size_t a = strlen(offer->workflow_id) + 1, b = strlen(offer->run_id) + 1;
     size_t c = strlen(offer->normal_task_queue) + 1;
-    pdi_task_t *task = pd_alloc(sizeof(*task) + a + b + c);
+    size_t d = offer->far_node ? strlen(offer->far_node) + 1 : 0;
+    pdi_task_t *task = pd_alloc(sizeof(*task) + a + b + c + d);
 
     memcpy(task->strings, offer->workflow_id, a);
     memcpy(task->strings + a, offer->run_id, b);
@@ -168,6 +188,9 @@ static pdi_task_t *task_new(const pd_offer_t *offer)
     task->workflow_id = task->strings;
     task->run_id = task->strings + a;
     task->normal_task_queue = task->strings + a + b;
+    task->far_node = d ? memcpy(task->strings + a + b + c, offer->far_node, d) : NULL;
+    task->partition_index = offer->partition_index;
+    task->epoch = offer->epoch;
     task->partition = offer->partition;
     task->ns = offer->ns;
     task->scheduled_event_id = offer->scheduled_event_id;
@@ -196,6 +219,10 @@ static void match(pd_poll_t *poll, pd_task_kind_t kind, const pd_offer_t *task)
 {
     pd_command_t *command;
 
+    if (task->far_node) {
+        poll->matching->far.start(poll->matching->far.ctx, poll, task);
+        return;
+    }
     if (task->query_id) {
         poll->partition = task->partition;
         poll->query_id = task->query_id;
@@ -216,17 +243,29 @@ static void match(pd_poll_t *poll, pd_task_kind_t kind, const pd_offer_t *task)
     pd_loop_post(pd_partition_loop(task->partition), &command->mail);
 }
 
-static void match_task(pd_poll_t *poll, pd_task_queue_t *queue, pdi_task_t *task)
+static pd_offer_t offer_of(const pd_task_queue_t *queue, const pdi_task_t *task)
 {
-    pd_offer_t offer = {
+    return (pd_offer_t){
+        .kind = queue->kind,
         .partition = task->partition,
+        .far_node = task->far_node,
+        .partition_index = task->partition_index,
+        .epoch = task->epoch,
         .ns = task->ns,
         .workflow_id = task->workflow_id,
         .run_id = task->run_id,
         .scheduled_event_id = task->scheduled_event_id,
         .attempt = task->attempt,
+        .time_ns = task->time_ns,
+        .task_queue = queue->name,
+        .normal_task_queue = task->normal_task_queue,
         .query_id = task->query_id,
     };
+}
+
+static void match_task(pd_poll_t *poll, pd_task_queue_t *queue, pdi_task_t *task)
+{
+    pd_offer_t offer = offer_of(queue, task);
 
     TAILQ_REMOVE(&queue->tasks, task, link);
     count_tasks(queue, -1);
@@ -290,6 +329,9 @@ static void take_poll(pd_matching_t *matching, pd_poll_t *poll, bool at_front)
     pdi_task_t *task = TAILQ_FIRST(&queue->tasks);
 
     poll->matching = matching;
+    poll->not_taken = false;
+    poll->refusal = PD_RPC_OK;
+    note_normal(queue, poll->normal_task_queue ? poll->normal_task_queue : poll->task_queue);
     queue->last_poll_ns = now_ns;
     queue->shut_down = false;
     if (atomic_load(&poll->call->canceled))
@@ -297,6 +339,10 @@ static void take_poll(pd_matching_t *matching, pd_poll_t *poll, bool at_front)
                      pd_rpc_error(poll->call->arena, PD_RPC_CANCELLED, "context canceled"));
     else if (matching->stopped || poll->until_ns <= now_ns)
         answer_empty(poll);
+    else if (!is_home(queue))
+        pd_call_fail_not_taken(
+            poll->call,
+            pd_rpc_unavailable(poll->call->arena, "the task queue is not at home here"));
     else if (task)
         match_task(poll, queue, task);
     else
@@ -332,10 +378,14 @@ void pd_matching_offer(pd_matching_t *matching, const pd_offer_t *offer)
     pdi_task_t *task;
 
     PD_ASSERT_LOOP(matching->loop);
-    if (matching->stopped)
+    if (matching->stopped ||
+        (offer->far_node &&
+         matching->far.is_void(matching->far.ctx, offer->partition_index, offer->epoch)))
         return;
+    note_normal(queue, offer->normal_task_queue);
     if (sticky && !is_served(queue, pd_loop_now_ns(matching->loop)))
         queue = queue_find(matching, offer->ns, offer->kind, offer->normal_task_queue, true);
+    note_normal(queue, offer->normal_task_queue);
     poll = TAILQ_FIRST(&queue->polls);
     if (poll) {
         queue->last_poll_ns = pd_loop_now_ns(matching->loop);
@@ -366,20 +416,9 @@ static void move_to_normal(pd_task_queue_t *queue)
     TAILQ_CONCAT(&tasks, &queue->tasks, link);
     count_tasks(queue, -queue->task_count);
     while ((task = TAILQ_FIRST(&tasks))) {
-        pd_offer_t offer = {
-            .kind = queue->kind,
-            .partition = task->partition,
-            .ns = task->ns,
-            .workflow_id = task->workflow_id,
-            .run_id = task->run_id,
-            .scheduled_event_id = task->scheduled_event_id,
-            .attempt = task->attempt,
-            .time_ns = task->time_ns,
-            .task_queue = task->normal_task_queue,
-            .normal_task_queue = task->normal_task_queue,
-            .query_id = task->query_id,
-        };
+        pd_offer_t offer = offer_of(queue, task);
 
+        offer.task_queue = task->normal_task_queue;
         TAILQ_REMOVE(&tasks, task, link);
         pd_matching_offer(queue->matching, &offer);
         pd_free(task);
@@ -452,6 +491,45 @@ void pd_matching_describe(pd_matching_t *matching, const pd_namespace_t *ns, pd_
         view->backlog_age_ns = now_ns - TAILQ_FIRST(&queue->tasks)->time_ns;
 }
 
+/* ---- other nodes ---- */
+
+static void drop_tasks(pd_task_queue_t *queue,
+                       bool (*drops)(const pd_matching_far_t *far, const pdi_task_t *task))
+{
+    pdi_task_t *task, *next;
+
+    for (task = TAILQ_FIRST(&queue->tasks); task; task = next) {
+        next = TAILQ_NEXT(task, link);
+        if (!drops(&queue->matching->far, task))
+            continue;
+        TAILQ_REMOVE(&queue->tasks, task, link);
+        queue->task_count--;
+        pd_free(task);
+    }
+}
+
+static bool is_any(const pd_matching_far_t *far, const pdi_task_t *task)
+{
+    return true;
+}
+
+static bool is_void(const pd_matching_far_t *far, const pdi_task_t *task)
+{
+    return task->far_node && far->is_void(far->ctx, task->partition_index, task->epoch);
+}
+
+void pd_matching_homes_changed(pd_matching_t *matching)
+{
+    pd_task_queue_t *queue, *next;
+
+    PD_ASSERT_LOOP(matching->loop);
+    HASH_ITER (hh, matching->queues, queue, next) {
+        drop_tasks(queue, is_void);
+        if (queue->normal_name && !is_home(queue))
+            answer_polls_of(queue, NULL);
+    }
+}
+
 /* ---- life ---- */
 
 static void on_sweep(pd_timer_t *timer)
@@ -461,6 +539,8 @@ static void on_sweep(pd_timer_t *timer)
     pd_task_queue_t *queue, *next;
 
     HASH_ITER (hh, matching->queues, queue, next) {
+        if (queue->normal_name && !is_home(queue))
+            drop_tasks(queue, is_any);
         if (TAILQ_EMPTY(&queue->polls) && TAILQ_EMPTY(&queue->tasks) &&
             now_ns - queue->last_poll_ns > POLLER_HISTORY_NS)
             queue_free(queue);
@@ -473,6 +553,7 @@ pd_matching_t *pd_matching_new(const pd_matching_options_t *options)
     pd_matching_t *matching = PD_NEW(pd_matching_t);
 
     matching->loop = options->loop;
+    matching->far = options->far;
     matching->sweep_timer.fire = on_sweep;
     if (options->metrics)
         pd_matching_metrics_register(&matching->metrics, options->metrics);

@@ -44,12 +44,22 @@ struct pd_poll {
     pd_timer_t timer;
     pd_partition_t *partition; /* while on its way to hand out a query */
     uint64_t query_id;
+    /* Of the partition, when it returns the poll: what it said, and whether surely nothing came of
+     * the start. 0: it has no such task. */
+    pd_rpc_code_t refusal;
+    bool not_taken;
+    /* The worker waits on another node, which asks for the task: a returned poll is answered with
+     * the refusal. */
+    bool is_far;
 };
 
 /* A reference to a ready task; strings are borrowed for the call. */
 typedef struct pd_offer {
     pd_task_kind_t kind;
-    pd_partition_t *partition;
+    pd_partition_t *partition; /* NULL: of another node */
+    const char *far_node;      /* then: whom to ask for it; else NULL */
+    uint32_t partition_index;
+    int64_t epoch; /* of the owner that offers it; filled on its way to another node */
     const pd_namespace_t *ns;
     const char *workflow_id;
     const char *run_id;
@@ -62,9 +72,21 @@ typedef struct pd_offer {
     uint64_t query_id;             /* a direct query instead of a task; else 0 */
 } pd_offer_t;
 
+/* What matching needs to know of other nodes. On a single node: NULL functions. @thread loop */
+typedef struct pd_matching_far {
+    /* Is this node where the (normal) task queue is at home? */
+    bool (*is_home)(void *ctx, const pd_namespace_t *ns, const char *normal_task_queue);
+    /* Takes the poll: starts a task of another node for it. `task` is borrowed for the call. */
+    void (*start)(void *ctx, pd_poll_t *poll, const pd_offer_t *task);
+    /* Has the partition an owner newer than that? */
+    bool (*is_void)(void *ctx, uint32_t partition_index, int64_t epoch);
+    void *ctx;
+} pd_matching_far_t;
+
 typedef struct pd_matching_options {
     pd_loop_t *loop;
     pd_metrics_t *metrics; /* NULL: counted, but told nobody */
+    pd_matching_far_t far;
 } pd_matching_options_t;
 
 pd_matching_t *pd_matching_new(const pd_matching_options_t *options);
@@ -76,6 +98,11 @@ void pd_matching_free(pd_matching_t *matching);
 void pd_matching_stop(pd_matching_t *matching);
 /* Forgets the tasks of one partition: it was lost, or is about to be rebuilt. */
 void pd_matching_forget_partition(pd_matching_t *matching, const pd_partition_t *partition);
+
+/* Homes may have moved, partitions may have new owners: polls whose home is elsewhere are answered
+ * empty, void tasks of other nodes are forgotten. What else has no home here is forgotten later, at
+ * a time when nobody can believe any more that it is still here. */
+void pd_matching_homes_changed(pd_matching_t *matching);
 
 void pd_matching_offer(pd_matching_t *matching, const pd_offer_t *offer);
 /* Takes the poll; its call is answered by matching (empty, at until_ns) or by a partition. */

@@ -19,8 +19,10 @@ static pd_node_state_t state_of(const pd_node_t *node)
         failed += node->states[i] == PD_PARTITION_FAILED;
         stopped += node->states[i] == PD_PARTITION_STOPPED;
     }
-    if (stopped == node->options.partition_count)
+    if (stopped == node->options.partition_count && node->cluster_state == PD_CLUSTER_STOPPED)
         return PD_NODE_STOPPED;
+    if (node->cluster)
+        return pdi_membership_state(node);
     if (failed)
         return PD_NODE_FAILED;
     return owners == node->options.partition_count ? PD_NODE_READY : PD_NODE_STARTING;
@@ -65,23 +67,30 @@ static void register_default_namespace(pdi_node_partition_t *self)
     pd_partition_register_namespace(self->partition, call, registered);
 }
 
+void pdi_node_maybe_changed(pd_node_t *node)
+{
+    pd_node_state_t state = state_of(node);
+
+    if (state == node->state)
+        return;
+    node->state = state;
+    if (node->changed)
+        node->changed(node->changed_ctx, state);
+}
+
 static void on_changed(void *ctx, pd_partition_state_t state)
 {
     pdi_node_partition_t *self = ctx;
     pd_node_t *node = self->node;
     uint32_t index = pd_partition_index(self->partition);
-    pd_node_state_t node_state;
 
     if (state == PD_PARTITION_OWNER && index == 0)
         register_default_namespace(self);
     PD_ASSERT(pthread_mutex_lock(&node->mutex) == 0);
     node->states[index] = state;
-    node_state = state_of(node);
-    if (node_state != node->state) {
-        node->state = node_state;
-        if (node->changed)
-            node->changed(node->changed_ctx, node_state);
-    }
+    pdi_node_maybe_changed(node);
+    if (node->cluster_state != PD_CLUSTER_STOPPED)
+        pd_cluster_status_changed(node->cluster);
     pthread_mutex_unlock(&node->mutex);
 }
 
@@ -92,7 +101,8 @@ static void run_start_partition(pd_mail_t *mail)
     pdi_node_partition_t *self = PD_CONTAINER_OF(mail, pdi_node_partition_t, start_mail);
 
     pd_partition_start(self->partition, on_changed, self);
-    pd_partition_set_role(self->partition, PD_PARTITION_TO_OWN, INT64_MAX);
+    if (!self->node->cluster)
+        pd_partition_set_role(self->partition, PD_PARTITION_TO_OWN, INT64_MAX);
 }
 
 static void run_stop_partition(pd_mail_t *mail)
@@ -140,6 +150,8 @@ void pd_node_start(pd_node_t *node, void (*changed)(void *ctx, pd_node_state_t s
         self->start_mail.run = run_start_partition;
         pd_loop_post(pd_partition_loop(self->partition), &self->start_mail);
     }
+    if (node->cluster)
+        pdi_membership_start(node);
 }
 
 void pd_node_release_polls(pd_node_t *node)
@@ -161,7 +173,18 @@ void pd_node_release_polls(pd_node_t *node)
 
 void pd_node_stop(pd_node_t *node)
 {
+    if (node->stopping)
+        return;
+    node->stopping = true;
     pd_node_release_polls(node);
+    if (node->cluster)
+        pdi_membership_leave(node);
+    else
+        pdi_node_stop_partitions(node);
+}
+
+void pdi_node_stop_partitions(pd_node_t *node)
+{
     for (uint32_t i = 0; i < node->options.partition_count; i++) {
         pdi_node_partition_t *self = &node->partitions[i];
 
@@ -172,8 +195,11 @@ void pd_node_stop(pd_node_t *node)
 
 void pd_node_crash(pd_node_t *node)
 {
+    node->stopping = false; /* all ends here and now */
     for (uint32_t i = 0; i < node->options.loop_count; i++)
         pd_matching_stop(node->matchings[i].matching);
+    if (node->cluster)
+        pd_cluster_crash(node->cluster);
     for (uint32_t i = 0; i < node->options.partition_count; i++)
         pd_partition_crash(node->partitions[i].partition);
 }
@@ -200,6 +226,8 @@ static void make_partition(pd_node_t *node, uint32_t index)
         .store_cache_size_max = node->options.store_cache_size_max,
         .namespaces = node->options.namespaces,
         .sink = pdi_node_sink(node),
+        .namespace_sink = pdi_membership_namespace_sink(node),
+        .failed_retry_ns = node->options.cluster ? node->options.cluster->failed_retry_ns : 0,
         .random_seed = node->options.seed + index,
         .flush_size = node->options.flush_size,
         .flush_delay_ns = node->options.flush_delay_ns,
@@ -231,8 +259,14 @@ pd_node_t *pd_node_new(const pd_node_options_t *options)
 
         node->matchings[i].node = node;
         node->matchings[i].loop = options->loops[i];
+        matching_options.far = pdi_node_matching_far(&node->matchings[i]);
         node->matchings[i].senders = pd_senders_new(options->log, options->loops[i]);
         node->matchings[i].matching = pd_matching_new(&matching_options);
+    }
+    if (options->cluster) {
+        node->cluster_options = *options->cluster;
+        node->options.cluster = &node->cluster_options;
+        pdi_membership_new(node);
     }
     for (uint32_t i = 0; i < options->partition_count; i++)
         make_partition(node, i);
@@ -248,7 +282,9 @@ void pd_node_free(pd_node_t *node)
     for (uint32_t i = 0; i < node->options.loop_count; i++) {
         pd_matching_free(node->matchings[i].matching);
         pd_senders_free(node->matchings[i].senders);
+        pd_cluster_view_unref(node->matchings[i].view);
     }
+    pd_cluster_free(node->cluster);
     pthread_mutex_destroy(&node->mutex);
     pd_free(node->partitions);
     pd_free(node->matchings);

@@ -10,11 +10,33 @@
 #ifndef PD_ENGINE_NODE_NODE_H
 #define PD_ENGINE_NODE_NODE_H
 
+#include "engine/cluster/cluster.h"
 #include "engine/frontend/router.h"
 #include "engine/partition/partition.h"
 #include "engine/partitioner.h"
 
 typedef struct pd_node pd_node_t;
+
+/* How the node is one of several (engine/cluster/cluster.h says what the times mean). */
+typedef struct pd_node_cluster_options {
+    pd_loop_t *loop; /* not one that partitions keep busy, if heartbeats are to come in time */
+    const char *address;
+    const char *version;
+    const pd_record_codec_t *member_codec; /* of perdure.v1.Member */
+    int64_t heartbeat_interval_ns;
+    int64_t dead_after_ns;
+    int64_t leave_ns;
+    int64_t failed_retry_ns; /* a partition whose disk failed here is tried again after this */
+} pd_node_cluster_options_t;
+
+/* The way to other nodes, for tasks (engine/forward). @thread engine loops */
+typedef struct pd_node_far {
+    /* A ready task whose queue is at home elsewhere; borrowed for the call. */
+    void (*offer)(void *ctx, const pd_offer_t *offer);
+    /* Takes the poll: a task of another node (task->far_node) is to be started for it. */
+    void (*start)(void *ctx, pd_poll_t *poll, const pd_offer_t *task);
+    void *ctx;
+} pd_node_far_t;
 
 typedef struct pd_node_options {
     const char *name;
@@ -33,16 +55,19 @@ typedef struct pd_node_options {
     int64_t flush_delay_ns;
     pd_namespaces_t *namespaces;
     pd_partition_snapshots_t snapshots;
-    const char *default_namespace; /* registered when missing; NULL: none */
+    const char *default_namespace;            /* registered when missing; NULL: none */
+    const pd_node_cluster_options_t *cluster; /* NULL: alone, every partition is owned here */
     uint64_t seed;
     pd_metrics_t *metrics;       /* NULL: nobody is told */
     int64_t (*precise_ns)(void); /* see pd_partition_options_t */
+    pd_node_far_t far;           /* NULL functions: there are no other nodes */
 } pd_node_options_t;
 
 typedef enum pd_node_state {
     PD_NODE_STARTING,
-    PD_NODE_READY,   /* every partition is owned */
-    PD_NODE_FAILED,  /* some partition needs an operator */
+    PD_NODE_READY,   /* every partition is owned; in a cluster: it has joined */
+    PD_NODE_FAILED,  /* some partition needs an operator; in a cluster: another process has joined
+                        under this name, so this one must stop */
     PD_NODE_STOPPED, /* every partition is stopped */
 } pd_node_state_t;
 
@@ -59,9 +84,28 @@ void pd_node_stop(pd_node_t *node);
 /* As if the process had died. For the simulator, whose loop runs on the calling thread. */
 void pd_node_crash(pd_node_t *node);
 
+/* NULL: alone. For its views. */
+pd_cluster_t *pd_node_cluster(pd_node_t *node);
 pd_router_t pd_node_router(pd_node_t *node);
 /* Sets the gauges of all partitions. One caller at a time. @thread any */
 void pd_node_collect_metrics(pd_node_t *node);
+
+/* ---- one of several nodes: see far in the options ---- */
+
+/* The cluster has changed: where task queues are at home. Takes a reference. Without a view all are
+ * at home here. @thread any */
+void pd_node_set_view(pd_node_t *node, pd_cluster_view_t *view);
+/* Ready tasks are offered once more, those whose home is this node's member of that name (NULL: all
+ * that are at home elsewhere). The name is copied. @thread any */
+void pd_node_offer_again(pd_node_t *node, const char *home);
+/* Of another node, to the queue's home here. Copies. @thread any */
+void pd_node_offer(pd_node_t *node, const pd_offer_t *offer);
+/* Back to the front of its queue. @thread any */
+void pd_node_return_poll(pd_node_t *node, pd_poll_t *poll);
+/* Starts the task for a poll that waits on another node (poll->is_far): its call is answered with
+ * the Poll…Response, or fails. Strings live as long as the call. @thread any */
+void pd_node_start_task(pd_node_t *node, pd_poll_t *poll, const pd_offer_t *task);
+
 /* For tests, dumps and the simulator. */
 pd_partition_t *pd_node_partition(pd_node_t *node, uint32_t index);
 

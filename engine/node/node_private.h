@@ -21,6 +21,7 @@ typedef struct pdi_node_matching {
     pd_loop_t *loop;
     pd_senders_t *senders; /* of the partitions on the loop */
     pd_mail_t start_mail, stop_mail;
+    pd_cluster_view_t *view; /* the loop's; NULL: all task queues are at home here */
 } pdi_node_matching_t;
 
 struct pd_node {
@@ -33,12 +34,37 @@ struct pd_node {
     pd_node_state_t state;
     void (*changed)(void *ctx, pd_node_state_t state);
     void *changed_ctx;
-    bool polls_released; /* main only */
+    bool polls_released, stopping; /* main only */
+    pd_node_cluster_options_t cluster_options;
+    pd_cluster_t *cluster; /* NULL: alone */
+    pd_cluster_state_t cluster_state;
+    pd_mail_t cluster_start_mail, cluster_leave_mail;
 };
+
+/* node.c */
+/* Something that the node's state follows from has changed. The mutex is held. */
+void pdi_node_maybe_changed(pd_node_t *node);
+void pdi_node_stop_partitions(pd_node_t *node);
+
+/* membership.c: the partitions as the cluster sees them. */
+void pdi_membership_new(pd_node_t *node);
+pd_namespace_sink_t pdi_membership_namespace_sink(pd_node_t *node);
+void pdi_membership_start(pd_node_t *node);
+/* The partitions are stopped once it has left. */
+void pdi_membership_leave(pd_node_t *node);
+/* Of a node that is not stopped. The mutex is held. */
+pd_node_state_t pdi_membership_state(const pd_node_t *node);
 
 /* sink.c: from partitions to matching. */
 pd_offer_sink_t pdi_node_sink(pd_node_t *node);
 pdi_node_matching_t *pdi_node_home(pd_node_t *node, const pd_namespace_t *ns,
                                    const char *task_queue);
+
+/* far.c: other nodes. */
+pd_matching_far_t pdi_node_matching_far(pdi_node_matching_t *self);
+/* True: its home is elsewhere, and it is on its way. @thread the partition's loop */
+bool pdi_node_offer_far(pd_node_t *node, const pd_offer_t *offer);
+/* Answers a returned poll of another node. */
+void pdi_node_refuse_far(pd_poll_t *poll);
 
 #endif

@@ -47,7 +47,8 @@ static void post_offer(pdi_node_matching_t *home, const pd_offer_t *offer)
 {
     offer_mail_t *mail =
         pd_alloc(sizeof(*mail) + strlen(offer->workflow_id) + strlen(offer->run_id) +
-                 strlen(offer->task_queue) + strlen(offer->normal_task_queue) + 4);
+                 strlen(offer->task_queue) + strlen(offer->normal_task_queue) +
+                 strlen(pd_pb_str(offer->far_node)) + 5);
     char *at = mail->strings;
 
     mail->mail.run = run_offer;
@@ -57,17 +58,26 @@ static void post_offer(pdi_node_matching_t *home, const pd_offer_t *offer)
     mail->offer.run_id = put(&at, offer->run_id);
     mail->offer.task_queue = put(&at, offer->task_queue);
     mail->offer.normal_task_queue = put(&at, offer->normal_task_queue);
+    mail->offer.far_node = offer->far_node ? put(&at, offer->far_node) : NULL;
     pd_loop_post(home->loop, &mail->mail);
 }
 
 static void sink_offer(void *ctx, const pd_offer_t *offer)
 {
-    pdi_node_matching_t *home = pdi_node_home(ctx, offer->ns, offer->normal_task_queue);
+    pdi_node_matching_t *home;
 
+    if (pdi_node_offer_far(ctx, offer))
+        return;
+    home = pdi_node_home(ctx, offer->ns, offer->normal_task_queue);
     if (home->loop == pd_partition_loop(offer->partition))
         pd_matching_offer(home->matching, offer);
     else
         post_offer(home, offer);
+}
+
+void pd_node_offer(pd_node_t *node, const pd_offer_t *offer)
+{
+    post_offer(pdi_node_home(node, offer->ns, offer->normal_task_queue), offer);
 }
 
 static void run_poll_returned(pd_mail_t *mail)
@@ -79,7 +89,14 @@ static void run_poll_returned(pd_mail_t *mail)
 
 static void sink_poll_returned(void *ctx, pd_poll_t *poll)
 {
-    pd_node_t *node = ctx;
+    if (poll->is_far)
+        pdi_node_refuse_far(poll);
+    else
+        pd_node_return_poll(ctx, poll);
+}
+
+void pd_node_return_poll(pd_node_t *node, pd_poll_t *poll)
+{
     const char *queue = poll->normal_task_queue ? poll->normal_task_queue : poll->task_queue;
 
     poll->mail.run = run_poll_returned;

@@ -37,9 +37,7 @@ static void on_ready(void *ctx, const char *namespace_id, const char *workflow_i
 
 static void on_namespace(void *ctx, const Perdure__V1__NamespaceRow *row)
 {
-    pd_partition_t *partition = ctx;
-
-    pd_namespaces_publish(partition->options.namespaces, row);
+    pdi_namespace_counts(ctx, row, NULL); /* whoever owned before may not have come to tell them */
 }
 
 static void on_namespaces_timer(pd_timer_t *timer)

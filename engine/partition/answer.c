@@ -33,6 +33,8 @@ void pdi_command_not_taken(pd_partition_t *partition, pd_command_t *command,
 {
     if (command->call)
         command->call->not_taken = true;
+    if (command->poll)
+        command->poll->not_taken = true;
     pdi_command_refuse(partition, command, error);
 }
 
@@ -54,6 +56,8 @@ void pd_partition_return_poll(pd_partition_t *partition, pd_command_t *command,
 {
     pd_poll_t *poll = command->poll;
 
+    if (poll)
+        poll->refusal = error->code;
     if (poll)
         partition->options.sink.poll_returned(partition->options.sink.ctx, poll);
     pdi_command_drop(command);

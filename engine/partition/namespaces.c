@@ -50,6 +50,18 @@ static Perdure__V1__NamespaceRow *row_of(const Perdure__V1__NamespaceRegistered 
     return copy;
 }
 
+void pdi_namespace_counts(pd_partition_t *partition, const Perdure__V1__NamespaceRow *row,
+                          pd_call_t *call)
+{
+    const pd_namespace_sink_t *sink = &partition->options.namespace_sink;
+
+    pd_namespaces_publish(partition->options.namespaces, row);
+    if (sink->announce)
+        sink->announce(sink->ctx, row, call);
+    else if (call)
+        pd_call_respond_data(call, pd_alloc(0), 0);
+}
+
 void pd_partition_register_namespace(pd_partition_t *partition, pd_call_t *call,
                                      const Perdure__V1__NamespaceRegistered *registered)
 {

@@ -52,6 +52,13 @@ typedef struct pd_partition_snapshots {
     bool prefer_standby; /* an owner waits half as long again */
 } pd_partition_snapshots_t;
 
+/* Who tells the other nodes of namespaces. `announce`: the namespace's record counts; `call` (NULL:
+ * none) is answered once all nodes will hear of it. The row is lent for the call. */
+typedef struct pd_namespace_sink {
+    void (*announce)(void *ctx, const Perdure__V1__NamespaceRow *row, pd_call_t *call);
+    void *ctx;
+} pd_namespace_sink_t;
+
 typedef struct pd_partition_options {
     uint32_t index;
     const char *node; /* name of this node, for OwnerChanged and diagnostics */
@@ -71,6 +78,7 @@ typedef struct pd_partition_options {
     pd_store_shared_t *store_shared;
     size_t store_cache_size_max;
     pd_namespaces_t *namespaces;
+    pd_namespace_sink_t namespace_sink; /* none: this is the only node */
     pd_offer_sink_t sink;
     uint64_t random_seed;
     size_t flush_size;         /* dirty bytes that start a flush */
@@ -158,6 +166,11 @@ void pd_partition_cancel(pd_partition_t *partition, pd_call_t *call);
 void pd_partition_answer_query(
     pd_partition_t *partition, pd_call_t *call, const Perdure__V1__TaskToken *token,
     const Temporal__Api__Workflowservice__V1__RespondQueryTaskCompletedRequest *request);
+/* An owner offers its ready tasks and direct queries once more: those of task queues that `wanted`
+ * says true of, by namespace and (normal) name. Repeated offers do no harm. */
+typedef bool (*pd_offer_filter_t)(void *ctx, const char *namespace_id,
+                                  const char *normal_task_queue);
+void pd_partition_offer_again(pd_partition_t *partition, pd_offer_filter_t wanted, void *ctx);
 /* Matching brought a direct query and a worker together. */
 void pd_partition_hand_out_query(pd_partition_t *partition, pd_poll_t *poll, uint64_t query_id);
 

@@ -272,8 +272,6 @@ void pdi_watch_appended(pd_partition_t *partition);
 void pdi_watch_read(pd_partition_t *partition, const pd_log_read_t *read);
 /* Is a new OwnerChanged among the records before `through`? Then the partition is lost (true). */
 bool pdi_watch_deposed(pd_partition_t *partition, const pd_log_read_t *read, int64_t through);
-/* The reader is free again. */
-void pdi_watch_reader_free(pd_partition_t *partition);
 
 /* pipeline.c */
 void pdi_pipeline_append(pd_partition_t *partition, Perdure__V1__Record *record,
@@ -344,6 +342,11 @@ pd_status_t pdi_flush_acknowledged(pd_partition_t *partition, pdi_pending_t *pen
                                    pd_error_t *error);
 pd_status_t pdi_flush_everything(pd_partition_t *partition, pd_error_t *error);
 
+/* namespaces.c */
+/* Its record counts: every node is to know it; `call` (NULL: none) is answered when they will. */
+void pdi_namespace_counts(pd_partition_t *partition, const Perdure__V1__NamespaceRow *row,
+                          pd_call_t *call);
+
 /* hand_out.c */
 /* decision->hand_out_workflow_task: to the poller now, or into the response. */
 void pdi_hand_out_applied(pd_partition_t *partition, pd_command_t *command);
@@ -385,6 +388,8 @@ size_t pdi_query_attach(
     Temporal__Api__Workflowservice__V1__PollWorkflowTaskQueueResponse__QueriesEntry ***entries);
 /* A workflow task ended or the run closed: answered queries are answered, others go on. */
 void pdi_query_run_changed(pd_partition_t *partition, pd_execution_t *exec, pd_command_t *command);
+/* Direct queries that no worker has taken yet. */
+void pdi_query_offer_again(pd_partition_t *partition, pd_offer_filter_t wanted, void *ctx);
 void pdi_query_fail(pd_partition_t *partition, pdi_query_t *query, const pd_rpc_error_t *error);
 
 #endif

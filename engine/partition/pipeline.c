@@ -268,7 +268,7 @@ static void decide(pd_partition_t *partition, pd_command_t *command)
         pdi_pipeline_append(partition, &record, command, command->arena);
     } else {
         /* A repeated request may be handed the task once more that it was handed before. */
-        if (decision->hand_out_workflow_task && !command->poll)
+        if (decision->hand_out_workflow_task)
             pdi_hand_out_applied(partition, command);
         pdi_pipeline_answer_later(partition, command, NULL);
     }
@@ -373,12 +373,10 @@ static void send_offers(pd_partition_t *partition, pdi_pending_t *pending)
 static void publish_namespace(pd_partition_t *partition, pdi_pending_t *pending)
 {
     if (pending->namespace_row) {
-        pd_namespaces_publish(partition->options.namespaces, pending->namespace_row);
+        pdi_namespace_counts(partition, pending->namespace_row, pending->namespace_call);
         protobuf_c_message_free_unpacked(&pending->namespace_row->base, NULL);
-        pending->namespace_row = NULL;
     }
-    if (pending->namespace_call)
-        pd_call_respond_data(pending->namespace_call, pd_alloc(0), 0);
+    pending->namespace_row = NULL;
     pending->namespace_call = NULL;
 }
 

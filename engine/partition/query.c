@@ -13,6 +13,7 @@
  * An answer leaves once everything that the worker can have seen counts. */
 #include <temporal/api/errordetails/v1/message.pb-c.h>
 
+#include "base/hash.h"
 #include "engine/limits.h"
 #include "engine/partition/partition_private.h"
 
@@ -196,7 +197,7 @@ static void on_sticky_timeout(pd_timer_t *timer)
     submit_reset_sticky(partition, query);
 }
 
-static void offer(pd_partition_t *partition, pdi_query_t *query, bool sticky)
+static void send_offer(pd_partition_t *partition, const pdi_query_t *query, bool sticky)
 {
     const Perdure__V1__ExecutionRow *row = query->run->exec->row;
     pd_offer_t task = {
@@ -211,14 +212,35 @@ static void offer(pd_partition_t *partition, pdi_query_t *query, bool sticky)
         .query_id = query->id,
     };
 
+    partition->options.sink.offer(partition->options.sink.ctx, &task);
+}
+
+static void offer(pd_partition_t *partition, pdi_query_t *query, bool sticky)
+{
+    const Perdure__V1__ExecutionRow *row = query->run->exec->row;
+
     query->state = PDI_QUERY_OFFERED;
     query->with_worker = false;
     if (sticky) {
         query->sticky_timer.fire = on_sticky_timeout;
         pd_loop_timer_start(partition->options.loop, &query->sticky_timer,
-                            task.time_ns + row->sticky_schedule_to_start_timeout_ns);
+                            pd_partition_now_ns(partition) +
+                                row->sticky_schedule_to_start_timeout_ns);
     }
-    partition->options.sink.offer(partition->options.sink.ctx, &task);
+    send_offer(partition, query, sticky);
+}
+
+void pdi_query_offer_again(pd_partition_t *partition, pd_offer_filter_t wanted, void *ctx)
+{
+    pdi_query_t *query, *next;
+
+    HASH_ITER (hh, partition->queries_by_id, query, next) {
+        const Perdure__V1__ExecutionRow *row = query->run->exec->row;
+
+        if (query->state == PDI_QUERY_OFFERED && !query->handed_out &&
+            wanted(ctx, row->namespace_id, row->task_queue))
+            send_offer(partition, query, query->sticky_timer.heap_index != 0);
+    }
 }
 
 static void go_direct(pd_partition_t *partition, pdi_query_t *query)
@@ -239,6 +261,10 @@ void pdi_query_start(pd_partition_t *partition, pd_command_t *command)
     pd_execution_t *exec = command->decision->exec;
     pdi_query_t *query = PD_ARENA_NEW(command->arena, pdi_query_t);
 
+    /* A worker may answer late: a query of another owner must not have the same ID. */
+    if (!partition->next_query_id)
+        partition->next_query_id =
+            pd_hash_mix((uint64_t)partition->epoch ^ partition->options.random_seed) >> 8;
     query->id = ++partition->next_query_id;
     query->command = command;
     query->run = pdi_run_of(partition, exec);

@@ -59,6 +59,15 @@ static void give_up(pd_partition_t *partition, pd_status_t status, const char *w
     pdi_partition_lose(partition, &error);
 }
 
+/* Whoever waits for the reader has it now. */
+static void reader_free(pd_partition_t *partition)
+{
+    if (partition->gap_wanted)
+        pdi_pipeline_read_gap(partition);
+    else
+        pdi_follow_read(partition);
+}
+
 /* What the idle owner waited for: its own records, or somebody else's, which are void. */
 void pdi_watch_read(pd_partition_t *partition, const pd_log_read_t *read)
 {
@@ -66,7 +75,7 @@ void pdi_watch_read(pd_partition_t *partition, const pd_log_read_t *read)
         return;
     if (TAILQ_EMPTY(&partition->pendings) && read->next_offset > partition->expected_offset)
         partition->expected_offset = read->next_offset;
-    pdi_watch_reader_free(partition);
+    reader_free(partition);
 }
 
 static void arm(pd_partition_t *partition);
@@ -92,7 +101,7 @@ static void on_end_read(pd_log_read_t *read)
             return;
         }
     }
-    pdi_watch_reader_free(partition);
+    reader_free(partition);
 }
 
 static void read_end(pd_partition_t *partition)
@@ -146,12 +155,4 @@ void pdi_watch_appended(pd_partition_t *partition)
     partition->watched_offset = partition->expected_offset;
     partition->stalled_since_ns = pd_partition_now_ns(partition);
     arm(partition);
-}
-
-void pdi_watch_reader_free(pd_partition_t *partition)
-{
-    if (partition->gap_wanted)
-        pdi_pipeline_read_gap(partition);
-    else
-        pdi_follow_read(partition);
 }

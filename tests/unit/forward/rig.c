@@ -1,5 +1,7 @@
 #include "tests/unit/forward/rig.h"
 
+#include <perdure/v1/record.pb-c.h>
+
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +126,8 @@ static void make_log(rig_node_t *self, const char *path)
     PD_ASSERT(pd_log_embedded_open(&log_options, &self->log, &error) == PD_OK);
     PD_ASSERT(pd_store_shared_new(&shared_options, &self->store_shared, &error) == PD_OK);
     self->codec = pd_record_codec_new(&perdure__v1__record__descriptor);
+    self->command_codec = pd_record_codec_new(&perdure__v1__command__descriptor);
+    self->rejected_codec = pd_record_codec_new(&perdure__v1__rejected__descriptor);
 }
 
 static void make_node(rig_node_t *self, int index)
@@ -143,7 +147,8 @@ static void make_node(rig_node_t *self, int index)
         .flush_delay_ns = 1000 * RIG_MS,
         .seed = 17 + (uint64_t)index,
     };
-    pd_frontend_options_t frontend_options = {.loop = front, .seed = 91 + (uint64_t)index};
+    pd_frontend_options_t frontend_options = {
+        .loop = front, .seed = 91 + (uint64_t)index, .history_shard_count = RIG_PARTITION_COUNT};
 
     snprintf(path, sizeof(path), "%s/%s", self->rig->directory, self->name);
     PD_ASSERT(mkdir(path, 0700) == 0);
@@ -159,10 +164,13 @@ static void make_node(rig_node_t *self, int index)
     options.loops = self->loops;
     options.log = self->log;
     options.codec = self->codec;
+    options.command_codec = self->command_codec;
+    options.rejected_codec = self->rejected_codec;
+    options.far = pd_forward_far(self->forward);
     options.store_shared = self->store_shared;
     options.namespaces = self->namespaces;
     self->node = pd_node_new(&options);
-    pd_forward_set_local(self->forward, pd_node_router(self->node));
+    pd_forward_set_node(self->forward, self->node);
     frontend_options.router = pd_forward_router(self->forward);
     frontend_options.namespaces = self->namespaces;
     self->frontend = pd_frontend_new(&frontend_options);
@@ -280,6 +288,8 @@ void rig_free(rig_t *rig)
         pd_log_close(self->log);
         pd_store_shared_free(self->store_shared);
         pd_record_codec_free(self->codec);
+        pd_record_codec_free(self->command_codec);
+        pd_record_codec_free(self->rejected_codec);
         pd_namespaces_free(self->namespaces);
     }
     pd_loop_event_free(rig->front);

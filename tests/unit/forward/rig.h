@@ -29,7 +29,7 @@ typedef struct rig_node {
     pd_loop_t *loops[1];
     pd_log_t *log;
     pd_store_shared_t *store_shared;
-    pd_record_codec_t *codec;
+    pd_record_codec_t *codec, *command_codec, *rejected_codec;
     pd_namespaces_t *namespaces;
     pd_peers_grpc_t *peers;
     pd_forward_t *forward;

@@ -74,6 +74,29 @@ static bool register_namespace(void *ctx, pd_call_t *call,
     return answer(rig, call);
 }
 
+static void offer_tasks(void *ctx, pd_call_t *call, const Perdure__V1__OfferTasksRequest *request)
+{
+    rig_t *rig = ctx;
+
+    PD_ASSERT(request->node[0]);
+    for (size_t i = 0; i < request->n_offers; i++)
+        PD_ASSERT(request->offers[i]->partition < RIG_PARTITION_COUNT &&
+                  request->offers[i]->workflow_id[0] && request->offers[i]->task_queue[0] &&
+                  request->offers[i]->normal_task_queue[0]);
+    rig->internal_count++;
+    pd_call_respond_data(call, pd_alloc(0), 0);
+}
+
+static void start_task(void *ctx, pd_poll_t *poll, const pd_offer_t *task)
+{
+    rig_t *rig = ctx;
+
+    PD_ASSERT(poll->is_far && poll->ns && poll->request_id[0] && poll->task_queue[0] &&
+              task->ns == poll->ns && task->partition_index < RIG_PARTITION_COUNT);
+    rig->internal_count++;
+    pd_call_respond_data(poll->call, pd_alloc(0), 0);
+}
+
 static void cancel(void *ctx, pd_call_t *call)
 {
     ((rig_t *)ctx)->cancel_count++;
@@ -87,6 +110,8 @@ static const pd_router_ops_t router_ops = {
     .describe_task_queue = describe_task_queue,
     .shutdown_worker = shutdown_worker,
     .register_namespace = register_namespace,
+    .offer_tasks = offer_tasks,
+    .start_task = start_task,
     .cancel = cancel,
 };
 
@@ -102,7 +127,7 @@ static void publish(rig_t *rig, const char *name, const char *id)
 
 void rig_init(rig_t *rig)
 {
-    pd_frontend_options_t options = {0};
+    pd_frontend_options_t options = {.history_shard_count = RIG_PARTITION_COUNT};
 
     memset(rig, 0, sizeof *rig);
     manual_loop_init(&rig->loop);

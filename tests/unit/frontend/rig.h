@@ -10,6 +10,8 @@
 #define RIG_OTHER_NAMESPACE_ID "0196a1b2-0000-7000-8000-000000000002"
 #define RIG_RUN_ID "0196a1b2-0000-7000-8000-00000000000a"
 
+enum { RIG_PARTITION_COUNT = 4 };
+
 typedef struct rig {
     manual_loop_t loop;
     pd_namespaces_t *namespaces;
@@ -24,7 +26,7 @@ typedef struct rig {
     const pd_command_t *command; /* what the router got, answered empty by the rig */
     const pd_poll_t *poll;
     const Perdure__V1__NamespaceRegistered *registered;
-    size_t query_count, shutdown_count, cancel_count;
+    size_t query_count, shutdown_count, cancel_count, internal_count;
 } rig_t;
 
 /* With namespaces "default" and "other". */

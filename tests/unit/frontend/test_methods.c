@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <grpc/health/v1/health.pb-c.h>
+#include <perdure/v1/internal.pb-c.h>
 #include <stdio.h>
 #include <string.h>
 #include <temporal/api/operatorservice/v1/service.pb-c.h>
@@ -18,6 +19,7 @@ static const ProtobufCServiceDescriptor *const services[] = {
     &temporal__api__workflowservice__v1__workflow_service__descriptor,
     &temporal__api__operatorservice__v1__operator_service__descriptor,
     &grpc__health__v1__health__descriptor,
+    &perdure__v1__internal__descriptor,
 };
 
 static void test_every_rpc_is_in_the_table(void **state)

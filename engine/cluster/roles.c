@@ -1,0 +1,175 @@
+/* What follows for this node from what the members say: who is alive, who should have what, and the
+ * roles of this node's partitions. */
+#include "base/diag.h"
+#include "engine/cluster/cluster_private.h"
+
+/* A new epoch, and nobody claims it yet: its owner's heartbeat may be on its way. */
+#define CLAIM_HEARTBEATS 3
+/* What was begun is given time before it is taken back. */
+#define BEGUN_NS ((int64_t)5000 * 1000000)
+
+typedef struct judged {
+    const pd_member_t *alive[PD_MEMBER_COUNT_MAX];
+    uint32_t count;
+    int32_t self;           /* index in `alive`; -1: no heartbeat of ours has come back */
+    uint32_t staying_count; /* of the others */
+} judged_t;
+
+static void find_alive(const pd_cluster_t *cluster, judged_t *judged)
+{
+    const pd_member_t *const *all;
+    uint32_t count = pd_members_all(cluster->members, &all);
+
+    *judged = (judged_t){.self = -1};
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_self = strcmp(all[i]->name, cluster->name) == 0;
+
+        if (is_self ? strcmp(all[i]->incarnation, cluster->incarnation) != 0
+                    : !pd_members_is_alive(cluster->members, all[i], cluster->judged_ns))
+            continue;
+        if (is_self)
+            judged->self = (int32_t)judged->count;
+        else if (!all[i]->leaving)
+            judged->staying_count++;
+        judged->alive[judged->count++] = all[i];
+    }
+}
+
+static void note_epochs(pd_cluster_t *cluster, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < cluster->options.partition_count; i++) {
+        pdi_cluster_partition_t *partition = &cluster->partitions[i];
+
+        if (partition->epoch == cluster->assignments[i].epoch)
+            continue;
+        partition->epoch = cluster->assignments[i].epoch;
+        partition->epoch_since_ns = now_ns;
+    }
+}
+
+/* ---- one partition ---- */
+
+static bool may_take(const pd_cluster_t *cluster, uint32_t index, int64_t now_ns)
+{
+    int64_t grace_ns = CLAIM_HEARTBEATS * cluster->options.heartbeat_interval_ns;
+
+    return cluster->assignments[index].vacant ||
+           now_ns - cluster->partitions[index].epoch_since_ns >= grace_ns;
+}
+
+static void tell(pd_cluster_t *cluster, uint32_t index, pd_member_role_t role)
+{
+    pdi_cluster_partition_t *partition = &cluster->partitions[index];
+
+    if (partition->role != role) {
+        partition->told_ns = pdi_cluster_now_ns(cluster);
+        PD_DIAG(PD_DIAG_INFO, "partition role", "node=%s partition=%u role=%s epoch=%lld",
+                cluster->name, index,
+                role == PD_MEMBER_OWNER     ? "owner"
+                : role == PD_MEMBER_STANDBY ? "standby"
+                                            : "none",
+                (long long)cluster->assignments[index].epoch);
+    }
+    partition->role = role;
+    cluster->options.partitions.set_role(cluster->options.partitions.ctx, index, role,
+                                         cluster->assignments[index].epoch);
+}
+
+/* Neither owner nor about to be: does it follow? Who released the partition follows it until
+ * somebody has it. */
+static pd_member_role_t follower_role(const pd_assignment_t *assignment, int32_t self,
+                                      const pd_member_partition_t *status)
+{
+    bool follows = assignment->preferred == self || assignment->standby == self ||
+                   assignment->taker == self ||
+                   (status->role == PD_MEMBER_RELEASED && assignment->owner < 0);
+
+    return follows ? PD_MEMBER_STANDBY : PD_MEMBER_NONE;
+}
+
+static void act(pd_cluster_t *cluster, uint32_t index, int32_t self, int64_t now_ns)
+{
+    const pd_assignment_t *assignment = &cluster->assignments[index];
+    pdi_cluster_partition_t *partition = &cluster->partitions[index];
+    pd_member_partition_t status;
+    pd_member_role_t role;
+
+    cluster->options.partitions.status(cluster->options.partitions.ctx, index, &status);
+    if (status.role == PD_MEMBER_OWNER && status.epoch >= assignment->epoch) {
+        if (assignment->release && assignment->owner == self)
+            tell(cluster, index, PD_MEMBER_STANDBY);
+        return;
+    }
+    if (assignment->owner == self)
+        return; /* not any more, and the others do not know yet */
+    if (assignment->taker == self) {
+        if (may_take(cluster, index, now_ns) && status.epoch <= assignment->epoch) {
+            tell(cluster, index, PD_MEMBER_OWNER);
+            return;
+        }
+    }
+    if (partition->role == PD_MEMBER_OWNER && status.role == PD_MEMBER_STANDBY &&
+        assignment->owner < 0 && now_ns - partition->told_ns < BEGUN_NS)
+        return; /* its OwnerChanged is on its way */
+    role = follower_role(assignment, self, &status);
+    if (role != partition->role || status.role == PD_MEMBER_OWNER)
+        tell(cluster, index, role);
+}
+
+/* ---- leaving ---- */
+
+static bool all_taken(const pd_cluster_t *cluster, int32_t self)
+{
+    for (uint32_t i = 0; i < cluster->options.partition_count; i++) {
+        pd_member_partition_t status;
+
+        cluster->options.partitions.status(cluster->options.partitions.ctx, i, &status);
+        if (status.role == PD_MEMBER_OWNER || cluster->assignments[i].owner == self ||
+            (status.role == PD_MEMBER_RELEASED && cluster->assignments[i].owner < 0))
+            return false;
+    }
+    return true;
+}
+
+static void maybe_left(pd_cluster_t *cluster, const judged_t *judged, int64_t now_ns)
+{
+    if (judged->staying_count && !all_taken(cluster, judged->self) &&
+        now_ns < cluster->leave_until_ns)
+        return;
+    /* The tombstone itself may have to wait for the log; not for ever. */
+    if (now_ns >= cluster->leave_until_ns + cluster->options.dead_after_ns)
+        pdi_cluster_end(cluster);
+    else
+        pdi_beat_tombstone(cluster);
+}
+
+static void maybe_joined(pd_cluster_t *cluster, const judged_t *judged)
+{
+    if (cluster->state == PD_CLUSTER_JOINING && judged->self >= 0 &&
+        cluster->judged_ns - cluster->loaded_ns >= cluster->options.dead_after_ns)
+        pdi_cluster_set_state(cluster, PD_CLUSTER_JOINED);
+}
+
+void pdi_roles_judge(pd_cluster_t *cluster)
+{
+    int64_t now_ns = pdi_cluster_now_ns(cluster);
+    judged_t judged;
+
+    if (cluster->ended ||
+        (cluster->state != PD_CLUSTER_JOINING && cluster->state != PD_CLUSTER_JOINED &&
+         cluster->state != PD_CLUSTER_LEAVING))
+        return;
+    find_alive(cluster, &judged);
+    pd_assignment_make(judged.alive, judged.count, cluster->options.partition_count,
+                       cluster->assignments);
+    note_epochs(cluster, now_ns);
+    if (judged.self >= 0)
+        pdi_publish_view(cluster, judged.alive, judged.count);
+    maybe_joined(cluster, &judged);
+    if (cluster->state != PD_CLUSTER_JOINING && judged.self >= 0) {
+        for (uint32_t i = 0; i < cluster->options.partition_count; i++)
+            act(cluster, i, judged.self, now_ns);
+    }
+    if (cluster->state == PD_CLUSTER_LEAVING)
+        maybe_left(cluster, &judged, now_ns);
+}
