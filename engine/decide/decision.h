@@ -23,9 +23,9 @@ struct pd_decision {
     pd_random_t *random; /* for run IDs */
     const pd_namespace_t *ns;
     const char *workflow_id;
-    pd_store_t *store;    /* reading only */
+    pd_store_t *store;           /* reading only */
     pd_namespaces_t *namespaces; /* those known by now */
-    pd_execution_t *exec; /* the run that the command means; NULL: there is none */
+    pd_execution_t *exec;        /* the run that the command means; NULL: there is none */
     bool exec_is_current;
 
     /* Drafts in the order of making; each becomes one RunEvents of the transition. */

@@ -32,7 +32,7 @@ typedef struct pd_new_run {
     Temporal__Api__Common__V1__Link **signal_links;
     size_t n_signal_links;
     bool awaits_parent; /* a child: the parent records its start before the first task */
-    bool eager; /* start the first task at once for whoever asked; needs no backoff */
+    bool eager;         /* start the first task at once for whoever asked; needs no backoff */
 } pd_new_run_t;
 
 pd_draft_t *pd_new_run_write(pd_decision_t *decision, const pd_new_run_t *run);

@@ -187,8 +187,7 @@ static void tell_parent(pd_draft_t *draft)
 
     if (pd_pb_empty(row->parent_workflow_id) || !is_last_of_chain(draft->close_event))
         return;
-    closed =
-        PD_PB_NEW(draft->decision->arena, Perdure__V1__ChildClosed, perdure__v1__child_closed);
+    closed = PD_PB_NEW(draft->decision->arena, Perdure__V1__ChildClosed, perdure__v1__child_closed);
     closed->close_event = draft->close_event;
     closed->run_id = row->run_id;
     message = pd_decision_send(draft, row->parent_namespace_id, row->parent_workflow_id,

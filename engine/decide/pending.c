@@ -81,7 +81,7 @@ static bool timer_same_id(const void *a, const void *b)
 static void put_activity(pd_pending_t *pending, pd_arena_t *arena, pd_pending_activity_t *activity)
 {
     pd_slots_put(&pending->activities_by_event, arena, activity, activity_event_hash,
-              activity_same_event);
+                 activity_same_event);
     pd_slots_put(&pending->activities_by_id, arena, activity, activity_id_hash, activity_same_id);
 }
 
@@ -107,8 +107,8 @@ pd_pending_activity_t *pd_pending_activity(pd_draft_t *draft, int64_t scheduled_
 {
     pd_pending_t *pending = pending_of(draft);
     pd_pending_activity_t probe = {.scheduled_event_id = scheduled_event_id};
-    pd_pending_activity_t *activity =
-        pd_slots_find(&pending->activities_by_event, &probe, activity_event_hash, activity_same_event);
+    pd_pending_activity_t *activity = pd_slots_find(&pending->activities_by_event, &probe,
+                                                    activity_event_hash, activity_same_event);
     if (activity)
         return activity->removed ? NULL : activity;
     if (!draft->exec)
@@ -162,8 +162,8 @@ bool pd_pending_activity_is_closing(pd_draft_t *draft, int64_t scheduled_event_i
 {
     pd_pending_t *pending = pending_of(draft);
     pd_pending_activity_t probe = {.scheduled_event_id = scheduled_event_id};
-    const pd_pending_activity_t *activity =
-        pd_slots_find(&pending->activities_by_event, &probe, activity_event_hash, activity_same_event);
+    const pd_pending_activity_t *activity = pd_slots_find(&pending->activities_by_event, &probe,
+                                                          activity_event_hash, activity_same_event);
     if (activity)
         return activity->removed;
     if (!draft->exec || draft->buffer_flushed)

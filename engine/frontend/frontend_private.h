@@ -51,7 +51,6 @@ void pdi_answer_instead(pdi_rpc_t *rpc, const void *response);
 /* A new UUID in the arena. */
 char *pdi_uuid(pdi_rpc_t *rpc);
 
-
 /* ---- handlers, by file ---- */
 
 /* rpc_system.c */

@@ -12,9 +12,9 @@ static void set_run_id(pdi_run_t *run, char **field, const char *run_id)
         pdi_string_set(field, run_id);
 }
 
-static void set_parent(pdi_row_t *row,
-                       const Temporal__Api__History__V1__WorkflowExecutionStartedEventAttributes
-                           *attributes)
+static void
+set_parent(pdi_row_t *row,
+           const Temporal__Api__History__V1__WorkflowExecutionStartedEventAttributes *attributes)
 {
     if (attributes->parent_workflow_execution) {
         pdi_string_set(&row->parent_namespace_id, attributes->parent_workflow_namespace_id);

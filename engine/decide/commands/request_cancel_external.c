@@ -70,9 +70,8 @@ static const pd_command_failure_t *check(pd_completion_t *completion,
 static void send(pd_completion_t *completion, const pd_history_event_t *event)
 {
     pd_decision_t *decision = completion->decision;
-    Perdure__V1__RequestCancelExternal *cancel =
-        PD_PB_NEW(decision->arena, Perdure__V1__RequestCancelExternal,
-                  perdure__v1__request_cancel_external);
+    Perdure__V1__RequestCancelExternal *cancel = PD_PB_NEW(
+        decision->arena, Perdure__V1__RequestCancelExternal, perdure__v1__request_cancel_external);
 
     cancel->attributes =
         event->request_cancel_external_workflow_execution_initiated_event_attributes;

@@ -1,4 +1,5 @@
-/* SIGNAL_EXTERNAL_WORKFLOW_EXECUTION: the signal is sent when the completion leaves the run open. */
+/* SIGNAL_EXTERNAL_WORKFLOW_EXECUTION: the signal is sent when the completion leaves the run open.
+ */
 #include "engine/decide/commands/commands.h"
 #include "engine/decide/commands/target.h"
 #include "engine/decide/new_run.h"

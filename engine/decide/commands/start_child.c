@@ -74,10 +74,9 @@ static const pd_command_failure_t *check_names(pd_completion_t *completion, cons
 static const pd_command_failure_t *fail_with(pd_completion_t *completion, const wanted_t *wanted,
                                              const char *what, const char *reason)
 {
-    return pd_command_fail(completion, CAUSE,
-                           "%s " ON_COMMAND ": %s. WorkflowId=%s WorkflowType=%s Namespace=%s",
-                           what, reason, wanted->attributes->workflow_id, wanted->workflow_type,
-                           wanted->ns);
+    return pd_command_fail(
+        completion, CAUSE, "%s " ON_COMMAND ": %s. WorkflowId=%s WorkflowType=%s Namespace=%s",
+        what, reason, wanted->attributes->workflow_id, wanted->workflow_type, wanted->ns);
 }
 
 static const pd_command_failure_t *check_times(pd_completion_t *completion, wanted_t *wanted)
@@ -162,8 +161,7 @@ static const pd_command_failure_t *check_queue(pd_completion_t *completion, want
                            wanted->ns, wanted->task_queue->name);
 }
 
-static const pd_command_failure_t *check_limits(pd_completion_t *completion,
-                                                const wanted_t *wanted)
+static const pd_command_failure_t *check_limits(pd_completion_t *completion, const wanted_t *wanted)
 {
     size_t count = pd_others_child_count(completion->draft);
     const pd_command_failure_t *failure = pd_command_check_size(
@@ -301,14 +299,13 @@ static void send(pd_completion_t *completion, const pd_history_event_t *event)
     Perdure__V1__StartChild *start =
         PD_PB_NEW(decision->arena, Perdure__V1__StartChild, perdure__v1__start_child);
 
-    start->attributes =
-        pd_arena_memdup(decision->arena,
-                        event->start_child_workflow_execution_initiated_event_attributes,
-                        sizeof(*start->attributes));
+    start->attributes = pd_arena_memdup(
+        decision->arena, event->start_child_workflow_execution_initiated_event_attributes,
+        sizeof(*start->attributes));
     start->attributes->priority =
         merged_priority(decision->arena, row->priority, start->attributes->priority);
-    start->request_id = pd_arena_printf(decision->arena, "%s:%lld:0", row->run_id,
-                                        (long long)event->event_id);
+    start->request_id =
+        pd_arena_printf(decision->arena, "%s:%lld:0", row->run_id, (long long)event->event_id);
     start->parent_namespace = (char *)decision->ns->name;
     start->root = root_of(decision->arena, row);
     start->user_metadata = event->user_metadata;

@@ -107,10 +107,11 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
         .event = message->child_closed->close_event,
     };
 
-    if (!closed.child || !closed.event || !closed.event->workflow_execution_started_event_attributes)
+    if (!closed.child || !closed.event ||
+        !closed.event->workflow_execution_started_event_attributes)
         return NULL;
-    closed.execution = pdi_execution_of(decision->arena, closed.child->workflow_id,
-                                        message->child_closed->run_id);
+    closed.execution =
+        pdi_execution_of(decision->arena, closed.child->workflow_id, message->child_closed->run_id);
     closed.type = PD_PB_NEW(decision->arena, Temporal__Api__Common__V1__WorkflowType,
                             temporal__api__common__v1__workflow_type);
     closed.type->name = closed.child->workflow_type;

@@ -11,8 +11,8 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
         return NULL;
     event = pd_draft_internal(draft);
     event->kind_case = PERDURE__V1__EVENT__KIND_FIRST_TASK_RELEASED;
-    event->first_task_released =
-        PD_PB_NEW(decision->arena, Perdure__V1__FirstTaskReleased, perdure__v1__first_task_released);
+    event->first_task_released = PD_PB_NEW(decision->arena, Perdure__V1__FirstTaskReleased,
+                                           perdure__v1__first_task_released);
     pd_draft_wake(draft);
     return NULL;
 }

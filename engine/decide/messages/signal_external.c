@@ -15,9 +15,8 @@ static void answer(pd_decision_t *decision, const Perdure__V1__Message *message,
     Perdure__V1__Message *back = pd_decision_answer(decision, "", message);
 
     answered->failed_cause = cause;
-    answered->attributes =
-        pd_arena_memdup(decision->arena, message->signal_external->attributes,
-                        sizeof(*message->signal_external->attributes));
+    answered->attributes = pd_arena_memdup(decision->arena, message->signal_external->attributes,
+                                           sizeof(*message->signal_external->attributes));
     answered->attributes->input = NULL;
     answered->attributes->header = NULL;
     back->body_case = PERDURE__V1__MESSAGE__BODY_SIGNAL_EXTERNAL_ANSWERED;

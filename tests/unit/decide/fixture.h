@@ -98,9 +98,8 @@ Temporal__Api__Command__V1__Command *pd_fixture_cmd_activity(pd_fixture_t *fixtu
 /* Type "C", queue "q", parent close policy TERMINATE. */
 Temporal__Api__Command__V1__Command *pd_fixture_cmd_child(pd_fixture_t *fixture,
                                                           const char *workflow_id);
-Temporal__Api__Command__V1__Command *pd_fixture_cmd_signal_external(pd_fixture_t *fixture,
-                                                                    const char *workflow_id,
-                                                                    const char *name);
+Temporal__Api__Command__V1__Command *
+pd_fixture_cmd_signal_external(pd_fixture_t *fixture, const char *workflow_id, const char *name);
 Temporal__Api__Command__V1__Command *pd_fixture_cmd_cancel_external(pd_fixture_t *fixture,
                                                                     const char *workflow_id);
 

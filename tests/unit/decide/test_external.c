@@ -73,8 +73,8 @@ static void repeats_change_nothing(void **state)
     asked = pd_fixture_next_message(fixture);
     pd_fixture_deliver(fixture);
     pd_fixture_deliver_again(fixture, asked); /* the request ID is known */
-    assert_string_equal(
-        other_types(), "WorkflowExecutionStarted WorkflowTaskScheduled WorkflowExecutionSignaled");
+    assert_string_equal(other_types(),
+                        "WorkflowExecutionStarted WorkflowTaskScheduled WorkflowExecutionSignaled");
     answered = pd_fixture_next_message(fixture);
     assert_int_equal(pd_fixture_deliver_all(fixture), 2);
     pd_fixture_deliver_again(fixture, answered);
@@ -117,9 +117,9 @@ static void signals_are_limited(void **state)
     pd_fixture_look_at(fixture, "w");
     assert_true(STEP(fixture, signal("x")));
     assert_int_equal(pd_fixture_deliver_all(fixture), 2);
-    assert_int_equal(steps_event(fixture, 6)
-                         ->signal_external_workflow_execution_failed_event_attributes->cause,
-                     SIGNAL_CAUSE(SIGNAL_COUNT_LIMIT_EXCEEDED));
+    assert_int_equal(
+        steps_event(fixture, 6)->signal_external_workflow_execution_failed_event_attributes->cause,
+        SIGNAL_CAUSE(SIGNAL_COUNT_LIMIT_EXCEEDED));
 }
 
 static void pending_ones_are_limited(void **state)
@@ -178,8 +178,8 @@ static void asked_in_other_namespaces(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(signal_and_cancel),    TEST(repeats_change_nothing),   TEST(nobody_and_itself),
-        TEST(not_its_child),        TEST(signals_are_limited),      TEST(pending_ones_are_limited),
+        TEST(signal_and_cancel),    TEST(repeats_change_nothing),    TEST(nobody_and_itself),
+        TEST(not_its_child),        TEST(signals_are_limited),       TEST(pending_ones_are_limited),
         TEST(closing_run_takes_it), TEST(asked_in_other_namespaces),
     };
 

@@ -72,7 +72,7 @@ static void begin_run(pd_generator_t *gen, const char *run_id)
 
 static void start_run(pd_generator_t *gen, const char *run_id, const char *previous_run_id)
 {
-    bool backoff = gen_chance(gen, 20);
+    bool backoff = gen_chance(gen, 20), is_child = !previous_run_id[0] && gen_chance(gen, 20);
 
     begin_run(gen, run_id);
     gen->exec = NULL;
@@ -86,6 +86,7 @@ static void start_run(pd_generator_t *gen, const char *run_id, const char *previ
         a->run_deadline_ns = gen_chance(gen, 30) ? gen->now_ns + 3600 * S : 0;
         a->execution_deadline_ns = gen_chance(gen, 30) ? gen->now_ns + 7200 * S : 0;
         a->retention_ns = 86400 * S;
+        a->awaits_parent = is_child;
     }
     {
         EVENT(gen, WORKFLOW_EXECUTION_STARTED, workflow_execution_started,
@@ -101,8 +102,10 @@ static void start_run(pd_generator_t *gen, const char *run_id, const char *previ
         a->workflow_task_timeout = pd_pb_duration(&gen->arena, 10 * S);
         a->memo = gen_chance(gen, 50) ? gen_memo(gen) : NULL;
         a->first_workflow_task_backoff = backoff ? pd_pb_duration(&gen->arena, 5 * S) : NULL;
+        if (is_child)
+            gen_set_parent(gen, a);
     }
-    if (!backoff)
+    if (!backoff && !is_child)
         schedule_task(gen, false);
 }
 
@@ -246,7 +249,11 @@ static void schedule_activity(pd_generator_t *gen, int64_t completed_event_id)
 
 static void command(pd_generator_t *gen, int64_t completed_event_id)
 {
-    switch (gen_below(gen, 5)) {
+    switch (gen_below(gen, 7)) {
+    case 5:
+    case 6:
+        gen_ask_others(gen, completed_event_id);
+        return;
     case 0:
     case 1:
         schedule_activity(gen, completed_event_id);
@@ -424,6 +431,12 @@ static void advance_run(pd_generator_t *gen)
     } else if (dice < 50 && row->n_activities &&
                advance_activity(gen, row->activities[gen_below(gen, row->n_activities)])) {
         return;
+    } else if (dice < 55 && gen_hear_of_others(gen)) {
+        wake(gen);
+    } else if (row->awaits_parent) {
+        gen_add_internal(gen, PERDURE__V1__EVENT__KIND_FIRST_TASK_RELEASED,
+                         &perdure__v1__first_task_released__descriptor);
+        wake(gen);
     } else if (dice < 60 && row->n_timers) {
         const Perdure__V1__TimerRow *timer = row->timers[gen_below(gen, row->n_timers)];
 
