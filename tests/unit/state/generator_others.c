@@ -146,8 +146,8 @@ static void answer_cancel(pd_generator_t *gen, const Perdure__V1__ExternalRow *e
 bool gen_hear_of_others(pd_generator_t *gen)
 {
     const Perdure__V1__ExecutionRow *row = gen->exec->row;
-    uint64_t which = gen_below(gen, row->n_children + row->n_external_signals +
-                                        row->n_external_cancels + 1);
+    uint64_t which =
+        gen_below(gen, row->n_children + row->n_external_signals + row->n_external_cancels + 1);
 
     if (which < row->n_children) {
         const Perdure__V1__ChildRow *child = row->children[which];

@@ -49,8 +49,8 @@ static void started(int64_t initiated_event_id, char *run_id)
     EVENT(CHILD_WORKFLOW_EXECUTION_STARTED, child_workflow_execution_started,
           ChildWorkflowExecutionStarted);
     a->initiated_event_id = initiated_event_id;
-    a->workflow_execution = pd_pb_new(
-        &temporal__api__common__v1__workflow_execution__descriptor, &f.arena);
+    a->workflow_execution =
+        pd_pb_new(&temporal__api__common__v1__workflow_execution__descriptor, &f.arena);
     a->workflow_execution->run_id = run_id;
 }
 
@@ -130,9 +130,10 @@ static void what_nobody_asked_for_is_corrupt(void **state)
 static void external_requests_until_answered(void **state)
 {
     fixture_begin(&f, "w", "run-1");
-    fixture_history(&f, TYPE(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED),
-                    CASE(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED),
-                    &temporal__api__history__v1__signal_external_workflow_execution_initiated_event_attributes__descriptor);
+    fixture_history(
+        &f, TYPE(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED),
+        CASE(SIGNAL_EXTERNAL_WORKFLOW_EXECUTION_INITIATED),
+        &temporal__api__history__v1__signal_external_workflow_execution_initiated_event_attributes__descriptor);
     fixture_apply(&f);
     assert_non_null(pd_execution_external_signal(fixture_current(&f, "w"), 3));
     assert_null(pd_execution_external_cancel(fixture_current(&f, "w"), 3));
