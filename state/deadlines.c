@@ -1,13 +1,14 @@
 /* deadlines.c -- when something about a run is due: the one list.
  *
  *   kind                        at                                    while
- *   FIRST_TASK                  first_task_not_before                 no workflow task yet, no
- * parent awaited TIMER                       fire_time                             TimerFired is
- * not buffered TASK_SCHEDULE_TO_START      schedule_to_start_deadline            sticky, not
- * started TASK_START_TO_CLOSE         started + start_to_close              started ACTIVITY_OFFER
- * attempt_scheduled                     a retry, not started ACTIVITY_SCHEDULE_TO_START
- * attempt_scheduled + schedule_to_start not started ACTIVITY_SCHEDULE_TO_CLOSE  scheduled +
- * schedule_to_close         always ACTIVITY_START_TO_CLOSE     started + start_to_close started
+ *   FIRST_TASK                  first_task_not_before                 no task, no parent awaited
+ *   TIMER                       fire_time                             TimerFired is not buffered
+ *   TASK_SCHEDULE_TO_START      schedule_to_start_deadline            sticky, not started
+ *   TASK_START_TO_CLOSE         started + start_to_close              started
+ *   ACTIVITY_OFFER              attempt_scheduled                     a retry, not started
+ *   ACTIVITY_SCHEDULE_TO_START  attempt_scheduled + schedule_to_start not started
+ *   ACTIVITY_SCHEDULE_TO_CLOSE  scheduled + schedule_to_close         always
+ *   ACTIVITY_START_TO_CLOSE     started + start_to_close              started
  *   ACTIVITY_HEARTBEAT          last heartbeat or start + heartbeat   started
  *   RUN, EXECUTION              run_deadline, execution_deadline      running
  *   RETENTION                   removal_time                          closed

@@ -12,8 +12,8 @@ static Temporal__Api__Common__V1__WorkflowType *type_of(pd_arena_t *arena, const
     return type;
 }
 
-void pdi_child_started(pd_draft_t *draft, const Perdure__V1__ChildRow *child, const char *run_id,
-                       Temporal__Api__Common__V1__Header *header)
+static void started(pd_draft_t *draft, const Perdure__V1__ChildRow *child,
+                    const Perdure__V1__ChildStartAnswered *answered)
 {
     pd_history_event_t *event =
         pd_draft_outside_event(draft, PD_EVENT(CHILD_WORKFLOW_EXECUTION_STARTED));
@@ -24,9 +24,9 @@ void pdi_child_started(pd_draft_t *draft, const Perdure__V1__ChildRow *child, co
     attributes->namespace_id = child->namespace_id;
     attributes->initiated_event_id = child->initiated_event_id;
     attributes->workflow_execution =
-        pdi_execution_of(draft->decision->arena, child->workflow_id, run_id);
+        pdi_execution_of(draft->decision->arena, child->workflow_id, answered->run_id);
     attributes->workflow_type = type_of(draft->decision->arena, child->workflow_type);
-    attributes->header = header;
+    attributes->header = answered->header;
 }
 
 static void failed(pd_draft_t *draft, const Perdure__V1__ChildRow *child,
@@ -70,7 +70,7 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
     if (answered->failed_cause) {
         failed(draft, child, answered);
     } else {
-        pdi_child_started(draft, child, answered->run_id, answered->header);
+        started(draft, child, answered);
         let_begin(draft, child, answered->run_id);
     }
     pd_draft_wake(draft);

@@ -17,10 +17,6 @@ pdi_execution_of(pd_arena_t *arena, const char *workflow_id, const char *run_id)
 Temporal__Api__Common__V1__WorkflowExecution *
 pdi_message_sender(pd_arena_t *arena, const Perdure__V1__Message *message);
 
-/* Drafts ChildWorkflowExecutionStarted. */
-void pdi_child_started(pd_draft_t *draft, const Perdure__V1__ChildRow *child, const char *run_id,
-                       Temporal__Api__Common__V1__Header *header);
-
 extern const pd_command_kind_t pdi_message_start_child;
 extern const pd_command_kind_t pdi_message_child_start_answered;
 extern const pd_command_kind_t pdi_message_child_first_task;

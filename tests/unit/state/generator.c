@@ -72,7 +72,7 @@ static void begin_run(pd_generator_t *gen, const char *run_id)
 
 static void start_run(pd_generator_t *gen, const char *run_id, const char *previous_run_id)
 {
-    bool backoff = gen_chance(gen, 20);
+    bool backoff = gen_chance(gen, 20), is_child = !previous_run_id[0] && gen_chance(gen, 20);
 
     begin_run(gen, run_id);
     gen->exec = NULL;
@@ -86,6 +86,7 @@ static void start_run(pd_generator_t *gen, const char *run_id, const char *previ
         a->run_deadline_ns = gen_chance(gen, 30) ? gen->now_ns + 3600 * S : 0;
         a->execution_deadline_ns = gen_chance(gen, 30) ? gen->now_ns + 7200 * S : 0;
         a->retention_ns = 86400 * S;
+        a->awaits_parent = is_child;
     }
     {
         EVENT(gen, WORKFLOW_EXECUTION_STARTED, workflow_execution_started,
@@ -101,8 +102,10 @@ static void start_run(pd_generator_t *gen, const char *run_id, const char *previ
         a->workflow_task_timeout = pd_pb_duration(&gen->arena, 10 * S);
         a->memo = gen_chance(gen, 50) ? gen_memo(gen) : NULL;
         a->first_workflow_task_backoff = backoff ? pd_pb_duration(&gen->arena, 5 * S) : NULL;
+        if (is_child)
+            gen_set_parent(gen, a);
     }
-    if (!backoff)
+    if (!backoff && !is_child)
         schedule_task(gen, false);
 }
 
@@ -246,7 +249,11 @@ static void schedule_activity(pd_generator_t *gen, int64_t completed_event_id)
 
 static void command(pd_generator_t *gen, int64_t completed_event_id)
 {
-    switch (gen_below(gen, 5)) {
+    switch (gen_below(gen, 7)) {
+    case 5:
+    case 6:
+        gen_ask_others(gen, completed_event_id);
+        return;
     case 0:
     case 1:
         schedule_activity(gen, completed_event_id);
@@ -424,6 +431,12 @@ static void advance_run(pd_generator_t *gen)
     } else if (dice < 50 && row->n_activities &&
                advance_activity(gen, row->activities[gen_below(gen, row->n_activities)])) {
         return;
+    } else if (dice < 55 && gen_hear_of_others(gen)) {
+        wake(gen);
+    } else if (row->awaits_parent) {
+        gen_add_internal(gen, PERDURE__V1__EVENT__KIND_FIRST_TASK_RELEASED,
+                         &perdure__v1__first_task_released__descriptor);
+        wake(gen);
     } else if (dice < 60 && row->n_timers) {
         const Perdure__V1__TimerRow *timer = row->timers[gen_below(gen, row->n_timers)];
 
@@ -446,111 +459,6 @@ static void advance_run(pd_generator_t *gen)
     }
 }
 
-/* ---- messages ---- */
-
-enum { TARGET_COUNT = 5, SENT_MAX = 3 };
-
-static Perdure__V1__Message *new_message(pd_generator_t *gen, uint32_t target, int64_t number)
-{
-    Perdure__V1__Message *message =
-        PD_PB_NEW(&gen->arena, Perdure__V1__Message, perdure__v1__message);
-
-    message->target_partition = (int32_t)target;
-    message->number = number;
-    message->namespace_id = (char *)NAMESPACE;
-    message->workflow_id = gen_new_id(gen, "receiver-");
-    message->sender_workflow_id = gen->record->transition->workflow_id;
-    message->body_case = PERDURE__V1__MESSAGE__BODY_CHILD_FIRST_TASK;
-    message->child_first_task =
-        PD_PB_NEW(&gen->arena, Perdure__V1__ChildFirstTask, perdure__v1__child_first_task);
-    return message;
-}
-
-static void send_messages(pd_generator_t *gen, Perdure__V1__Transition *transition)
-{
-    uint32_t target = (uint32_t)gen_below(gen, TARGET_COUNT);
-    int64_t last = pd_store_outbox(gen->store, target).last_number;
-
-    transition->n_messages = 1 + gen_below(gen, SENT_MAX);
-    transition->messages = pd_arena_alloc(&gen->arena, SENT_MAX * sizeof(transition->messages[0]));
-    for (size_t i = 0; i < transition->n_messages; i++)
-        transition->messages[i] = new_message(gen, target, last + 1 + (int64_t)i);
-    gen->message_count += transition->n_messages;
-}
-
-/* The next one of some source: of this partition's own outbox only what is there. */
-static Perdure__V1__Received *receive(pd_generator_t *gen)
-{
-    static const char *const topics[] = {"", "orders/0", "orders/11"};
-    Perdure__V1__Received *received =
-        PD_PB_NEW(&gen->arena, Perdure__V1__Received, perdure__v1__received);
-    uint64_t topic = gen_below(gen, PD_ARRAY_COUNT(topics));
-
-    received->source_partition = topic ? -1 : (int32_t)gen_below(gen, TARGET_COUNT);
-    received->source_topic = (char *)topics[topic];
-    received->number =
-        pd_store_inbox_last(gen->store, received->source_partition, topics[topic]) + 1;
-    if (received->source_partition == GENERATOR_PARTITION &&
-        received->number > pd_store_outbox(gen->store, GENERATOR_PARTITION).last_number)
-        return NULL;
-    return received;
-}
-
-static void add_messages(pd_generator_t *gen, Perdure__V1__Transition *transition)
-{
-    transition->commands_through = gen_chance(gen, 30) ? ++gen->commands_through : -1;
-    if (gen_chance(gen, 20))
-        transition->received = receive(gen);
-    if (gen_chance(gen, 20))
-        send_messages(gen, transition);
-    if (gen_chance(gen, 20))
-        transition->command_id =
-            gen_chance(gen, 90) ? gen_new_id(gen, "command-") : (char *)"command again";
-}
-
-/* Sent marks up to somewhere, command IDs forgotten up to a minute or so ago. */
-static const Perdure__V1__Record *progress(pd_generator_t *gen)
-{
-    Perdure__V1__Progress *self =
-        PD_PB_NEW(&gen->arena, Perdure__V1__Progress, perdure__v1__progress);
-    uint32_t target = (uint32_t)gen_below(gen, TARGET_COUNT);
-    pd_outbox_range_t range = pd_store_outbox(gen->store, target);
-
-    gen->record->body_case = PERDURE__V1__RECORD__BODY_PROGRESS;
-    gen->record->progress = self;
-    self->commands_through = gen->commands_through;
-    if (range.last_number && target != GENERATOR_PARTITION) {
-        self->n_sent = 1;
-        self->sent = pd_arena_alloc(&gen->arena, sizeof(self->sent[0]));
-        self->sent[0] = PD_PB_NEW(&gen->arena, Perdure__V1__OutboxSent, perdure__v1__outbox_sent);
-        self->sent[0]->target_partition = (int32_t)target;
-        self->sent[0]->through_number =
-            range.done_through +
-            (int64_t)gen_below(gen, (uint64_t)(range.last_number - range.done_through) + 1);
-    }
-    if (gen_chance(gen, 30)) {
-        self->received = pd_arena_alloc(&gen->arena, sizeof(self->received[0]));
-        self->received[0] = receive(gen);
-        self->n_received = self->received[0] != NULL;
-    }
-    if (gen_chance(gen, 30)) {
-        Perdure__V1__IngestCheckpoint *checkpoint =
-            PD_PB_NEW(&gen->arena, Perdure__V1__IngestCheckpoint, perdure__v1__ingest_checkpoint);
-
-        checkpoint->source = (char *)(gen_chance(gen, 50) ? "orders/0" : "orders/11");
-        checkpoint->next_offset = (int64_t)gen_below(gen, 1000000);
-        checkpoint->n_last_numbers = TARGET_COUNT;
-        checkpoint->last_numbers = pd_arena_calloc(&gen->arena, TARGET_COUNT, sizeof(int64_t));
-        checkpoint->last_numbers[target] = checkpoint->next_offset / 2;
-        self->n_ingested = 1;
-        self->ingested = pd_arena_alloc(&gen->arena, sizeof(self->ingested[0]));
-        self->ingested[0] = checkpoint;
-    }
-    if (gen_chance(gen, 50))
-        self->command_ids_forgotten_before_ns = gen->now_ns - (int64_t)gen_below(gen, 200) * S;
-    return gen->record;
-}
-
 const Perdure__V1__Record *pd_generator_next(pd_generator_t *gen)
 {
     Perdure__V1__Transition *transition;
@@ -571,7 +479,7 @@ const Perdure__V1__Record *pd_generator_next(pd_generator_t *gen)
         return gen->record;
     }
     if (gen_chance(gen, 3))
-        return progress(gen);
+        return gen_progress(gen);
     transition = PD_PB_NEW(&gen->arena, Perdure__V1__Transition, perdure__v1__transition);
     gen->record->body_case = PERDURE__V1__RECORD__BODY_TRANSITION;
     gen->record->transition = transition;
@@ -595,6 +503,6 @@ const Perdure__V1__Record *pd_generator_next(pd_generator_t *gen)
             gen->removed_count++;
         }
     }
-    add_messages(gen, transition);
+    gen_add_messages(gen, transition);
     return gen->record;
 }

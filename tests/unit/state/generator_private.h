@@ -41,6 +41,15 @@ Temporal__Api__Common__V1__Payload *gen_payload(pd_generator_t *gen, const char 
 Temporal__Api__Common__V1__Payloads *gen_payloads(pd_generator_t *gen);
 Temporal__Api__Common__V1__Memo *gen_memo(pd_generator_t *gen);
 Temporal__Api__Taskqueue__V1__TaskQueue *gen_queue(pd_generator_t *gen, bool sticky);
+/* generator_messages.c: what a transition sends and received; a Progress record instead. */
+void gen_add_messages(pd_generator_t *gen, Perdure__V1__Transition *transition);
+const Perdure__V1__Record *gen_progress(pd_generator_t *gen);
+/* generator_others.c: a command about another workflow; what is heard of one of them (false: of
+ * none at the moment); a run that is somebody's child. */
+void gen_ask_others(pd_generator_t *gen, int64_t completed_event_id);
+bool gen_hear_of_others(pd_generator_t *gen);
+void gen_set_parent(pd_generator_t *gen,
+                    Temporal__Api__History__V1__WorkflowExecutionStartedEventAttributes *a);
 Google__Protobuf__Duration *gen_duration(pd_generator_t *gen, uint64_t percent, uint64_t seconds);
 
 #endif

@@ -524,7 +524,7 @@ static void test_all_event_types(void **state)
         else if (strstr(error.text, "unknown type"))
             fail_msg("%s: %s", name, error.text);
     }
-    assert_true(accepted > 40);
+    assert_true(accepted > 28); /* the others need something pending */
 }
 
 int main(void)
