@@ -45,7 +45,7 @@ const pd_rpc_error_t *pdi_start_task(pdi_rpc_t *rpc)
                   "There is no such partition.");
     rpc->ns = pd_namespaces_by_id(rpc->frontend->options.namespaces, task->namespace_id);
     if (!rpc->ns)
-        return pdi_namespace_not_found(rpc->arena, task->namespace_id);
+        return pd_rpc_namespace_not_found(rpc->arena, task->namespace_id);
     poll->call = rpc->call;
     poll->kind = task->is_activity ? PD_TASK_ACTIVITY : PD_TASK_WORKFLOW;
     poll->ns = rpc->ns;

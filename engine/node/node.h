@@ -51,13 +51,14 @@ typedef struct pd_node_options {
     size_t store_cache_size_max; /* bytes, of each partition */
     size_t flush_size;           /* bytes of dirty rows, of each partition */
     int64_t flush_delay_ns;
+    int64_t standstill_ns; /* see pd_partition_options_t */
     pd_namespaces_t *namespaces;
     const char *default_namespace;            /* registered when missing; NULL: none */
     const pd_node_cluster_options_t *cluster; /* NULL: alone, every partition is owned here */
     uint64_t seed;
     pd_metrics_t *metrics;       /* NULL: nobody is told */
     int64_t (*precise_ns)(void); /* see pd_partition_options_t */
-    pd_node_far_t far; /* NULL functions: there are no other nodes */
+    pd_node_far_t far;           /* NULL functions: there are no other nodes */
 } pd_node_options_t;
 
 typedef enum pd_node_state {

@@ -237,7 +237,7 @@ void pdi_query_offer_again(pd_partition_t *partition, pd_offer_filter_t wanted, 
     HASH_ITER (hh, partition->queries_by_id, query, next) {
         const Perdure__V1__ExecutionRow *row = query->run->exec->row;
 
-        if (query->state == PDI_QUERY_OFFERED && !query->handed_out &&
+        if (query->state == PDI_QUERY_OFFERED && !query->with_worker &&
             wanted(ctx, row->namespace_id, row->task_queue))
             send_offer(partition, query, query->sticky_timer.heap_index != 0);
     }
