@@ -231,6 +231,7 @@ static void make_partition(pd_node_t *node, uint32_t index)
         .random_seed = node->options.seed + index,
         .flush_size = node->options.flush_size,
         .flush_delay_ns = node->options.flush_delay_ns,
+        .standstill_ns = node->options.standstill_ns,
         .metrics = node->options.metrics,
         .precise_ns = node->options.precise_ns,
         .snapshots = node->options.snapshots,

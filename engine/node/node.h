@@ -53,6 +53,7 @@ typedef struct pd_node_options {
     size_t store_cache_size_max; /* bytes, of each partition */
     size_t flush_size;           /* bytes of dirty rows, of each partition */
     int64_t flush_delay_ns;
+    int64_t standstill_ns; /* see pd_partition_options_t */
     pd_namespaces_t *namespaces;
     pd_partition_snapshots_t snapshots;
     const char *default_namespace;            /* registered when missing; NULL: none */

@@ -81,11 +81,13 @@ typedef struct pd_partition_options {
     pd_namespace_sink_t namespace_sink; /* none: this is the only node */
     pd_offer_sink_t sink;
     uint64_t random_seed;
-    size_t flush_size;         /* dirty bytes that start a flush */
-    int64_t flush_delay_ns;    /* at most so long after the first dirty row */
-    int64_t failed_retry_ns;   /* FAILED: try again after this, then after twice as long, and so on;
-                                  0: never */
-    int64_t progress_delay_ns; /* sent marks and the like are recorded so long after; 0: 5 s */
+    size_t flush_size;       /* dirty bytes that start a flush */
+    int64_t flush_delay_ns;  /* at most so long after the first dirty row */
+    int64_t standstill_ns;   /* an owner of whom nothing is acknowledged for so long, while the log
+                                grows, gives up; 0: 2 s */
+    int64_t failed_retry_ns; /* FAILED: try again after this, then after twice as long, and so on;
+                                0: never */
+    int64_t progress_delay_ns;  /* sent marks and the like are recorded so long after; 0: 5 s */
     int64_t command_id_keep_ns; /* a producer's command ID is known for so long; 0: 24 h */
     pd_metrics_t *metrics;      /* NULL: counted, but told nobody */
     /* A clock that is finer than the loop's turns, for latencies; NULL: those are not measured. */

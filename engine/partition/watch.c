@@ -4,13 +4,12 @@
  *
  * Idle, it waits at the tail of the log like any follower: no traffic, and it hears of a new owner
  * at once. Busy, it does not read what it has written; a timer looks whether it gets on:
- *   - nothing acknowledged for STALLED_NS while the log grew: it is stuck, and gives up;
+ *   - nothing acknowledged for standstill_ns while the log grew: it is stuck, and gives up;
  *   - the oldest append unacknowledged for ACKNOWLEDGED_NS: so is its writer. */
 #include "base/diag.h"
 #include "engine/partition/partition_private.h"
 
 #define WATCH_NS ((int64_t)500 * 1000000)
-#define STALLED_NS ((int64_t)2000 * 1000000)
 #define ACKNOWLEDGED_NS ((int64_t)10000 * 1000000)
 
 static bool is_owner_changed(pd_partition_t *partition, const pd_log_record_t *stored)
@@ -134,7 +133,7 @@ static void on_watch(pd_timer_t *timer)
     } else if (now_ns - partition->stalled_since_ns >= ACKNOWLEDGED_NS) {
         give_up(partition, PD_UNKNOWN_OUTCOME, "nothing is acknowledged");
         return;
-    } else if (now_ns - partition->stalled_since_ns >= STALLED_NS) {
+    } else if (now_ns - partition->stalled_since_ns >= partition->options.standstill_ns) {
         read_end(partition);
     }
     arm(partition);

@@ -20,6 +20,7 @@
 #include "engine/metrics.h"
 #include "engine/node/node.h"
 #include "engine/program/metrics_port.h"
+#include "engine/program/server_cluster.h"
 
 enum { LOOP_COUNT_MAX = 16, MAILBOX_COUNT = 65536, SNAPSHOTS_KEPT = 3 };
 #define NS_PER_MS ((int64_t)1000000)
@@ -34,6 +35,7 @@ typedef struct server {
     pd_store_shared_t *store_shared;
     pd_record_codec_t *codec, *command_codec, *rejected_codec;
     pd_namespaces_t *namespaces;
+    pd_server_cluster_t *cluster; /* NULL: the only node */
     pd_node_t *node;
     pd_frontend_t *frontend;
     pd_frontend_grpc_t frontend_grpc;
@@ -210,8 +212,9 @@ static void run_state(pd_mail_t *mail)
         listen_now(self);
         break;
     case PD_NODE_FAILED:
-        if (!self->listening) { /* cannot even begin */
-            fprintf(stderr, "perdure: the server cannot start; see the diagnostics above\n");
+        if (!self->listening || self->cluster) { /* it cannot begin, or must not go on */
+            fprintf(stderr, "perdure: the server cannot %s; see the diagnostics above\n",
+                    self->listening ? "go on" : "start");
             self->exit_code = 1;
             stop(self);
         }
@@ -320,6 +323,7 @@ static void make_node(server_t *self)
         .store_cache_size_max = self->options->store_cache_size_max,
         .flush_size = self->options->flush_size,
         .flush_delay_ns = self->options->flush_delay_ns,
+        .standstill_ns = self->options->standstill_timeout_ns,
         .namespaces = self->namespaces,
         .snapshots = {.directory = self->options->snapshot_path,
                       .cluster = self->options->cluster,
@@ -340,8 +344,16 @@ static void make_node(server_t *self)
         .metrics = self->metrics,
     };
 
+    if (self->options->log == PD_PROGRAM_LOG_KAFKA) {
+        self->cluster = pd_server_cluster_new(self->options, self->front, self->namespaces);
+        pd_server_cluster_fill(self->cluster, &options);
+    }
     self->node = pd_node_new(&options);
     frontend_options.router = pd_node_router(self->node);
+    if (self->cluster) {
+        pd_server_cluster_set_node(self->cluster, self->node);
+        frontend_options.router = pd_server_cluster_router(self->cluster);
+    }
     self->frontend = pd_frontend_new(&frontend_options);
     self->frontend_grpc.frontend = self->frontend;
     self->frontend_grpc.loop = pd_loop_event_loop(self->front);
@@ -377,10 +389,14 @@ static void run(server_t *self)
     }
     for (uint32_t i = 0; i < self->options->loop_count; i++)
         pd_loop_event_start(self->engine[i]);
+    if (self->cluster)
+        pd_server_cluster_start(self->cluster);
     pd_node_start(self->node, on_node_changed, self);
     if (pd_server_is_signaled(NULL)) /* while the log was opened */
         stop(self);
     pd_loop_event_run(self->front);
+    if (self->cluster)
+        pd_server_cluster_stop(self->cluster);
     for (uint32_t i = 0; i < self->options->loop_count; i++)
         pd_loop_event_stop(self->engine[i]);
     for (size_t i = 0; i < PD_ARRAY_COUNT(signal_numbers); i++)
@@ -391,12 +407,14 @@ static void run(server_t *self)
 static void unmake(server_t *self)
 {
     pd_metrics_port_free(self->metrics_port);
+    pd_server_cluster_free_peers(self->cluster);
     if (self->grpc)
         pd_grpc_server_free(self->grpc);
     if (self->node) {
         pd_service_free(self->service);
         pd_frontend_free(self->frontend);
         pd_node_free(self->node);
+        pd_server_cluster_free(self->cluster);
         for (uint32_t i = 0; i < self->options->loop_count; i++)
             pd_loop_event_free(self->engine[i]);
         pd_loop_event_free(self->front);
