@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "engine/node/node.h"
 #include "log/embedded/embedded.h"
+#include "log/kafka/kafka.h"
 
 enum { REFRESH_MS = 500, PATH_SIZE = 4096 };
 
@@ -41,11 +42,28 @@ static pd_status_t open_embedded(pd_log_source_t *source, pd_error_t *error)
     return pd_log_embedded_open(&options, &source->log, error);
 }
 
+/* Unmanaged: an auditor creates no topics, and needs no right but to read. */
+static pd_status_t open_kafka(pd_log_source_t *source, pd_error_t *error)
+{
+    const pd_log_options_t *from = source->options;
+    pd_log_kafka_property_t properties[PD_LOG_PROPERTIES_MAX];
+    pd_log_kafka_options_t options = {
+        .cluster = from->cluster,
+        .bootstrap_servers = from->bootstrap_servers,
+        .properties = properties,
+        .property_count = from->property_count,
+        .topics_unmanaged = true,
+    };
+
+    for (size_t i = 0; i < from->property_count; i++)
+        properties[i] =
+            (pd_log_kafka_property_t){from->properties[i].name, from->properties[i].value};
+    return pd_log_kafka_open(&options, &source->log, error);
+}
+
 static pd_status_t open_log(pd_log_source_t *source, pd_error_t *error)
 {
-    if (!source->options->cluster)
-        return open_embedded(source, error);
-    return pd_error_set(error, PD_INVALID, "this program was built without the log on Kafka");
+    return source->options->cluster ? open_kafka(source, error) : open_embedded(source, error);
 }
 
 pd_status_t pd_log_source_open(const pd_log_options_t *options, pd_log_source_t **out,

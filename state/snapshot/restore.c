@@ -30,17 +30,6 @@ static pd_status_t read_manifest(const pd_snapshot_place_t *place, const pd_snap
     return PD_OK;
 }
 
-pd_status_t pd_snapshot_position(const pd_snapshot_place_t *place, const pd_snapshot_entry_t *entry,
-                                 pd_store_position_t *position, pd_error_t *error)
-{
-    pdi_manifest_t manifest;
-    pd_status_t status = read_manifest(place, entry, &manifest, error);
-
-    *position = manifest.position;
-    pdi_manifest_deinit(&manifest);
-    return status;
-}
-
 /* RocksDB never changes such a file, and removing it elsewhere leaves the link. */
 static bool is_immutable(const char *name)
 {

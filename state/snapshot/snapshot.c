@@ -35,17 +35,28 @@ static pd_status_t add_file(void *ctx, const char *name, pd_error_t *error)
     return PD_OK;
 }
 
+static pd_status_t checkpoint(making_t *making, const pd_snapshot_source_t *source,
+                              pd_error_t *error)
+{
+    pd_status_t status = pdi_directory_make(making->temporary, error);
+
+    pdi_path_join(making->temporary, "state", making->state);
+    if (status == PD_OK)
+        status = pdi_db_checkpoint(&source->store->db, making->state, error);
+    if (source->let_go)
+        source->let_go(source->ctx);
+    return status;
+}
+
 /* Everything but the name. */
-static pd_status_t fill(making_t *making, const pd_snapshot_place_t *place, pd_store_t *store,
-                        pd_store_shared_t *shared, pd_error_t *error)
+static pd_status_t fill(making_t *making, const pd_snapshot_place_t *place,
+                        const pd_snapshot_source_t *source, pd_error_t *error)
 {
     pdi_path_t scratch, path;
 
-    PD_TRY(pdi_directory_make(making->temporary, error));
-    pdi_path_join(making->temporary, "state", making->state);
+    PD_TRY(checkpoint(making, source, error));
     pdi_path_join(making->temporary, "scratch", scratch);
-    PD_TRY(pdi_db_checkpoint(&store->db, making->state, error));
-    PD_TRY(pdi_store_peek(making->state, scratch, place->partition, shared,
+    PD_TRY(pdi_store_peek(making->state, scratch, place->partition, source->shared,
                           &making->manifest.position, error));
     pdi_tree_remove(scratch);
     if (making->manifest.position.applied_offset < 0)
@@ -68,28 +79,41 @@ static pd_status_t give_name(making_t *making, const pd_snapshot_place_t *place,
     return pdi_path_sync(parent, error);
 }
 
-pd_status_t pd_snapshot_make(const pd_snapshot_place_t *place, pd_store_t *store,
-                             pd_store_shared_t *shared, int64_t now_ns, pd_snapshot_entry_t *entry,
-                             pd_error_t *error)
+static pd_status_t make(making_t *making, const pd_snapshot_place_t *place,
+                        const pd_snapshot_source_t *source, pd_snapshot_entry_t *entry,
+                        pd_error_t *error)
 {
-    making_t *making = PD_NEW(making_t);
     pdi_manifest_t *manifest = &making->manifest;
-    pd_status_t status = pdi_place_check(place, error);
+    pd_status_t status;
 
+    snprintf(manifest->cluster, sizeof(manifest->cluster), "%s", place->cluster);
+    snprintf(manifest->node, sizeof(manifest->node), "%s", place->node);
     manifest->partition = place->partition;
-    manifest->time_ns = now_ns;
-    if (status == PD_OK) {
-        snprintf(manifest->cluster, sizeof(manifest->cluster), "%s", place->cluster);
-        snprintf(manifest->node, sizeof(manifest->node), "%s", place->node);
-        pdi_temporary_path(place, making->temporary);
-        status = fill(making, place, store, shared, error);
-        *entry = (pd_snapshot_entry_t){manifest->position.epoch, manifest->position.applied_offset};
-        if (status == PD_OK)
-            status = give_name(making, place, entry, error);
-        if (status != PD_OK)
-            pdi_tree_remove(making->temporary);
-    }
+    manifest->time_ns = source->now_ns;
+    pdi_temporary_path(place, making->temporary);
+    status = fill(making, place, source, error);
+    *entry = (pd_snapshot_entry_t){manifest->position.epoch, manifest->position.applied_offset};
+    if (status == PD_OK)
+        status = give_name(making, place, entry, error);
+    if (status != PD_OK)
+        pdi_tree_remove(making->temporary);
     pdi_manifest_deinit(manifest);
+    return status;
+}
+
+pd_status_t pd_snapshot_make(const pd_snapshot_place_t *place, const pd_snapshot_source_t *source,
+                             pd_snapshot_entry_t *entry, pd_error_t *error)
+{
+    pd_status_t status = pdi_place_check(place, error);
+    making_t *making;
+
+    if (status != PD_OK) {
+        if (source->let_go)
+            source->let_go(source->ctx);
+        return status;
+    }
+    making = PD_NEW(making_t);
+    status = make(making, place, source, entry, error);
     pd_free(making);
     return status;
 }

@@ -40,23 +40,26 @@ typedef struct pd_snapshot_list {
     size_t count;
 } pd_snapshot_list_t;
 
+typedef struct pd_snapshot_source {
+    pd_store_t *store;
+    pd_store_shared_t *shared;
+    int64_t now_ns;
+    /* The store is not needed any more, and may be freed; called in any case. May be NULL. */
+    void (*let_go)(void *ctx);
+    void *ctx;
+} pd_snapshot_source_t;
+
 /* Checkpoints the store, whose loop may go on changing it: what is caught is what was committed
  * last, at some transition boundary. *entry says where it stands. PD_EXISTS: there is one of that
  * offset already. PD_NOT_FOUND: nothing was ever committed. PD_IO: disk full and the like; nothing
- * is left behind. The store must not be freed meanwhile. */
-pd_status_t pd_snapshot_make(const pd_snapshot_place_t *place, pd_store_t *store,
-                             pd_store_shared_t *shared, int64_t now_ns, pd_snapshot_entry_t *entry,
-                             pd_error_t *error) PD_MUST_USE;
+ * is left behind. The store must not be freed before `let_go`. */
+pd_status_t pd_snapshot_make(const pd_snapshot_place_t *place, const pd_snapshot_source_t *source,
+                             pd_snapshot_entry_t *entry, pd_error_t *error) PD_MUST_USE;
 
 /* PD_OK with count 0 when the directory does not exist. */
 pd_status_t pd_snapshot_list(const pd_snapshot_place_t *place, pd_snapshot_list_t *list,
                              pd_error_t *error) PD_MUST_USE;
 void pd_snapshot_list_free(pd_snapshot_list_t *list);
-
-/* The manifest alone. PD_CORRUPT: malformed, or of another snapshot; PD_INVALID: of another cluster
- * or partition. */
-pd_status_t pd_snapshot_position(const pd_snapshot_place_t *place, const pd_snapshot_entry_t *entry,
-                                 pd_store_position_t *position, pd_error_t *error) PD_MUST_USE;
 
 /* Checks everything and makes it the state in `store_path`, which must not exist. PD_CORRUPT,
  * PD_INVALID: not a good snapshot, the text says why; store_path is as before then. PD_IO. */

@@ -117,12 +117,19 @@ static void end(scene_t *scene)
     pdi_tree_remove(scene->root);
 }
 
+static pd_status_t try_make(scene_t *scene, pd_snapshot_entry_t *entry, pd_error_t *error)
+{
+    pd_snapshot_source_t source = {.store = scene->store, .shared = scene->shared, .now_ns = 5};
+
+    return pd_snapshot_make(&scene->place, &source, entry, error);
+}
+
 static pd_snapshot_entry_t make(scene_t *scene)
 {
     pd_snapshot_entry_t entry = {0};
     pd_error_t error = {.text = ""};
 
-    if (pd_snapshot_make(&scene->place, scene->store, scene->shared, 5, &entry, &error) != PD_OK)
+    if (try_make(scene, &entry, &error) != PD_OK)
         fail_msg("%s", error.text);
     return entry;
 }
@@ -214,14 +221,12 @@ static void test_nothing_to_put_aside(void **state)
     pd_error_t error;
 
     begin(&scene, NULL);
-    assert_int_equal(pd_snapshot_make(&scene.place, scene.store, scene.shared, 5, &entry, &error),
-                     PD_NOT_FOUND);
+    assert_int_equal(try_make(&scene, &entry, &error), PD_NOT_FOUND);
     assert_int_equal(pd_snapshot_list(&scene.place, &list, &error), PD_OK);
     assert_int_equal(list.count, 0);
     advance(&scene);
     entry = make(&scene);
-    assert_int_equal(pd_snapshot_make(&scene.place, scene.store, scene.shared, 5, &entry, &error),
-                     PD_EXISTS);
+    assert_int_equal(try_make(&scene, &entry, &error), PD_EXISTS);
     pd_snapshot_list_free(&list);
     end(&scene);
 }
@@ -462,7 +467,7 @@ static void test_disk_full(void **state)
     small.rlim_cur = 16;
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
-    status = pd_snapshot_make(&scene.place, scene.store, scene.shared, 5, &entry, &error);
+    status = try_make(&scene, &entry, &error);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
     assert_int_equal(status, PD_IO);
     assert_int_equal(pd_snapshot_list(&scene.place, &list, &error), PD_OK);
