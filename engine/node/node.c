@@ -203,6 +203,7 @@ static void make_partition(pd_node_t *node, uint32_t index)
         .flush_delay_ns = node->options.flush_delay_ns,
         .metrics = node->options.metrics,
         .precise_ns = node->options.precise_ns,
+        .snapshots = node->options.snapshots,
     };
 
     snprintf(path, sizeof(path), "%s/state/%u", node->options.data_path, index);

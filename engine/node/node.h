@@ -30,6 +30,7 @@ typedef struct pd_node_options {
     size_t flush_size;           /* bytes of dirty rows, of each partition */
     int64_t flush_delay_ns;
     pd_namespaces_t *namespaces;
+    pd_partition_snapshots_t snapshots;
     const char *default_namespace; /* registered when missing; NULL: none */
     uint64_t seed;
     pd_metrics_t *metrics;       /* NULL: nobody is told */

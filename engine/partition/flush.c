@@ -56,6 +56,7 @@ pd_status_t pdi_flush_acknowledged(pd_partition_t *partition, pdi_pending_t *pen
     PD_TRY(pd_store_flush_commit(partition->store, &position, error));
     pdi_measure_flushed(partition);
     pd_store_evict(partition->store);
+    pdi_snapshots_flushed(partition);
     return PD_OK;
 }
 
@@ -68,5 +69,6 @@ pd_status_t pdi_flush_everything(pd_partition_t *partition, pd_error_t *error)
     pd_store_flush_begin(partition->store);
     PD_TRY(pd_store_flush_commit(partition->store, &position, error));
     pdi_measure_flushed(partition);
+    pdi_snapshots_flushed(partition);
     return PD_OK;
 }

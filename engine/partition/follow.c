@@ -25,8 +25,10 @@ static pd_status_t apply_stored(pd_partition_t *partition, const pd_log_record_t
 {
     Perdure__V1__Record *record;
     ProtobufCMessage *message;
+    pd_chain_verdict_t verdict;
     pd_chain_record_t link;
 
+    partition->log_size += stored->value.size;
     pd_arena_reset(&partition->replay_arena);
     if (pd_record_decode(partition->options.codec, &partition->replay_arena, stored->value,
                          &message, error) != PD_OK) {
@@ -41,7 +43,9 @@ static pd_status_t apply_stored(pd_partition_t *partition, const pd_log_record_t
     link.prev_hash = pd_bytes(record->prev_hash.data, record->prev_hash.len);
     link.is_owner_changed = record->body_case == PERDURE__V1__RECORD__BODY_OWNER_CHANGED;
     link.bytes = stored->value;
-    if (!pd_chain_counts(pd_chain_feed(&partition->chain, &link)))
+    verdict = pd_chain_feed(&partition->chain, &link);
+    PD_TRY(pdi_restore_judge(partition, &link, verdict, error));
+    if (!pd_chain_counts(verdict))
         return PD_OK;
     if (link.is_owner_changed)
         pdi_follow_note_owner(partition, stored->offset, record->owner_changed);
@@ -93,6 +97,8 @@ static void read_failed(pd_partition_t *partition, const pd_log_read_t *read)
     pd_error_set(&error, read->status == PD_NOT_FOUND ? PD_CORRUPT : read->status,
                  "the log cannot be read from offset %lld (%s)", (long long)read->from_offset,
                  pd_status_name(read->status));
+    if (!pdi_partition_is_writer(partition) && pdi_restore_instead(partition, read->status))
+        error.status = PD_UNAVAILABLE; /* comes back, to a snapshot */
     pdi_partition_lose(partition, &error);
 }
 
@@ -113,6 +119,15 @@ static void on_read(pd_log_read_t *read)
     }
     if (!follows(partition))
         return;
+    if (partition->snapshots && partition->follow_offset == PD_LOG_FIRST &&
+        read->start_offset > 0) {
+        pd_error_set(&error, PD_CORRUPT,
+                     "the log begins at offset %lld, and there is neither a state nor a snapshot "
+                     "to go on from",
+                     (long long)read->start_offset);
+        pdi_partition_lose(partition, &error);
+        return;
+    }
     atomic_store_explicit(&partition->status_end_offset, read->end_offset, memory_order_relaxed);
     if (apply_all(partition, read, &error) != PD_OK) {
         pdi_partition_lose(partition, &error);
@@ -186,7 +201,11 @@ void pdi_follow_begin(pd_partition_t *partition)
     pd_error_t error;
 
     PD_ASSERT(!partition->store && !partition->reader && !partition->closing_reader);
+    if (pdi_restore_begin(partition))
+        return;
     if (open_all(partition, &error) != PD_OK) {
+        if (!partition->store && pdi_restore_instead(partition, error.status))
+            error.status = PD_UNAVAILABLE; /* comes back, to a snapshot or the whole log */
         pdi_partition_lose(partition, &error);
         return;
     }

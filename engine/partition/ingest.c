@@ -1,9 +1,10 @@
 /* ingest.c -- records of mapped topics become numbered commands.
  *
- * The owner of partition p reads the partitions f of every mapped topic for which f mod N is p. Each
- * record is mapped to a request, gets the next number of its (source, target) and goes to the
- * target's topic of commands. A checkpoint covers what is acknowledged there, up to the first record
- * that is not; from it and the mapping, which is pure, a successor gives the same numbers again.
+ * The owner of partition p reads the partitions f of every mapped topic for which f mod N is p.
+ * Each record is mapped to a request, gets the next number of its (source, target) and goes to the
+ * target's topic of commands. A checkpoint covers what is acknowledged there, up to the first
+ * record that is not; from it and the mapping, which is pure, a successor gives the same numbers
+ * again.
  *
  * What cannot be mapped goes to the topic of rejects, and has no number. */
 #include <inttypes.h>
@@ -123,8 +124,8 @@ static void reject(pdi_source_t *source, const pd_log_record_t *record, const ch
         source->rejects =
             pd_sender_open(partition->options.senders, PD_LOG_REJECTED, partition->options.index);
     pdi_reject_by(source->transport, source->rejects, &source->user, record,
-                  pd_mapping_topic(source->mapping), source->partition,
-                  PD_RPC_INVALID_ARGUMENT, reason, (int64_t)source->last - 1, on_sent);
+                  pd_mapping_topic(source->mapping), source->partition, PD_RPC_INVALID_ARGUMENT,
+                  reason, (int64_t)source->last - 1, on_sent);
 }
 
 static pd_status_t encode(pdi_source_t *source, const pd_log_record_t *record,
@@ -278,8 +279,8 @@ static void open_source(pdi_source_t *source)
         return;
     }
     source->reader = NULL;
-    PD_DIAG(PD_DIAG_WARN, "a mapped topic cannot be opened", "source=%s error=\"%s\"",
-            source->name, error.text);
+    PD_DIAG(PD_DIAG_WARN, "a mapped topic cannot be opened", "source=%s error=\"%s\"", source->name,
+            error.text);
     retry(source);
 }
 

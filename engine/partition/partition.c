@@ -44,6 +44,7 @@ pd_partition_t *pd_partition_new(const pd_partition_options_t *options)
     partition->transport = pdi_transport_new(partition);
     if (options->metrics)
         pd_partition_metrics_register(&partition->metrics, options->metrics, options->index);
+    pdi_snapshots_init(partition);
     return partition;
 }
 
@@ -54,6 +55,7 @@ void pd_partition_free(pd_partition_t *partition)
     if (!partition)
         return;
     PD_ASSERT(partition->state == PD_PARTITION_STOPPED);
+    pdi_snapshots_deinit(partition);
     while ((pending = TAILQ_FIRST(&partition->free_pendings))) {
         TAILQ_REMOVE(&partition->free_pendings, pending, link);
         pd_buf_deinit(&pending->record);
@@ -138,6 +140,7 @@ void pdi_partition_drop_memory(pd_partition_t *partition, const char *why)
     pdi_run_fail_all(partition, why);
     pdi_pipeline_fail_all(partition, why);
     pdi_partition_left_ownership(partition);
+    pdi_snapshots_let_go(partition);
     pd_store_free(partition->store);
     partition->store = NULL;
 }
@@ -286,7 +289,7 @@ void pdi_partition_maybe_stopped(pd_partition_t *partition)
         stop_now(partition);
     if (partition->closing_writer || partition->closing_reader || partition->abandoned_count ||
         partition->owner_append_in_flight || partition->turn_posted ||
-        !pdi_transport_stopped(partition))
+        !pdi_transport_stopped(partition) || pdi_snapshots_busy(partition))
         return;
     pd_loop_timer_stop(partition->options.loop, &partition->retry_timer);
     pdi_partition_set_state(partition, PD_PARTITION_STOPPED);

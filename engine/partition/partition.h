@@ -42,6 +42,16 @@ typedef struct pd_offer_sink {
     void *ctx;
 } pd_offer_sink_t;
 
+/* Snapshots of the state: where, and how often. */
+typedef struct pd_partition_snapshots {
+    const char *directory; /* NULL: none are made or restored */
+    const char *cluster;
+    int64_t interval_ns; /* the longest time between two */
+    uint64_t log_size;   /* bytes of log that ask for one earlier */
+    uint32_t keep;       /* the newest so many; 0: 1 */
+    bool prefer_standby; /* an owner waits half as long again */
+} pd_partition_snapshots_t;
+
 typedef struct pd_partition_options {
     uint32_t index;
     const char *node; /* name of this node, for OwnerChanged and diagnostics */
@@ -72,6 +82,7 @@ typedef struct pd_partition_options {
     pd_metrics_t *metrics;      /* NULL: counted, but told nobody */
     /* A clock that is finer than the loop's turns, for latencies; NULL: those are not measured. */
     int64_t (*precise_ns)(void);
+    pd_partition_snapshots_t snapshots;
 } pd_partition_options_t;
 
 typedef enum pd_partition_state {

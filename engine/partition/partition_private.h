@@ -196,7 +196,9 @@ struct pd_partition {
     bool flush_timer_armed;
 
     pd_partition_metrics_t metrics;
-    uint32_t applied_count; /* for measuring one in many */
+    uint32_t applied_count;          /* for measuring one in many */
+    struct pdi_snapshots *snapshots; /* NULL: none are made */
+    uint64_t log_size;               /* bytes of records applied since the start */
 };
 
 #define PDI_RETRY_DELAY_MIN_NS ((int64_t)10 * 1000000)
@@ -235,6 +237,27 @@ void pdi_follow_read(pd_partition_t *partition);
 /* An OwnerChanged was read at the offset. */
 void pdi_follow_note_owner(pd_partition_t *partition, int64_t offset,
                            const Perdure__V1__OwnerChanged *changed);
+
+/* snapshots.c */
+void pdi_snapshots_init(pd_partition_t *partition);
+void pdi_snapshots_deinit(pd_partition_t *partition);
+/* Something was committed to the store: one may be due. Harmless at any time. */
+void pdi_snapshots_flushed(pd_partition_t *partition);
+/* Before the store is freed: waits while a checkpoint of it is being made. */
+void pdi_snapshots_let_go(pd_partition_t *partition);
+/* The partition must not end yet; pdi_partition_maybe_stopped follows. */
+bool pdi_snapshots_busy(const pd_partition_t *partition);
+
+/* restore.c */
+/* Before the store is opened. True: wait, pdi_role_step follows. */
+bool pdi_restore_begin(pd_partition_t *partition);
+/* The state cannot be used (PD_CORRUPT), or the log does not go back that far (PD_NOT_FOUND). True:
+ * it is set aside at the next pdi_restore_begin. */
+bool pdi_restore_instead(pd_partition_t *partition, pd_status_t status);
+/* A record was judged, following: PD_UNAVAILABLE when it shows that the snapshot which was restored
+ * is of another log. */
+pd_status_t pdi_restore_judge(pd_partition_t *partition, const pd_chain_record_t *record,
+                              pd_chain_verdict_t verdict, pd_error_t *error) PD_MUST_USE;
 
 /* acquire.c */
 /* FOLLOWING: appends OwnerChanged. */

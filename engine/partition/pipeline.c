@@ -394,6 +394,7 @@ static bool settle(pd_partition_t *partition, pdi_pending_t *pending)
     partition->chain.offset = pending->append.offset;
     partition->chain.next_offset = pending->append.offset + 1;
     partition->chain.count++;
+    partition->log_size += pending->append.value.size;
     memcpy(partition->chain.hash, pending->hash_after, PD_RECORD_HASH_SIZE);
     atomic_store_explicit(&partition->status_applied_offset, partition->chain.offset,
                           memory_order_relaxed);

@@ -21,7 +21,7 @@
 #include "engine/node/node.h"
 #include "engine/program/metrics_port.h"
 
-enum { LOOP_COUNT_MAX = 16, MAILBOX_COUNT = 65536 };
+enum { LOOP_COUNT_MAX = 16, MAILBOX_COUNT = 65536, SNAPSHOTS_KEPT = 3 };
 #define NS_PER_MS ((int64_t)1000000)
 #define DRAIN_NS (3000 * NS_PER_MS)
 
@@ -319,6 +319,12 @@ static void make_node(server_t *self)
         .flush_size = self->options->flush_size,
         .flush_delay_ns = self->options->flush_delay_ns,
         .namespaces = self->namespaces,
+        .snapshots = {.directory = self->options->snapshot_path,
+                      .cluster = self->options->cluster,
+                      .interval_ns = self->options->snapshot_interval_ns,
+                      .log_size = self->options->snapshot_size,
+                      .keep = SNAPSHOTS_KEPT,
+                      .prefer_standby = true},
         .default_namespace = "default",
         .seed = pd_os_entropy(),
         .metrics = self->metrics,
