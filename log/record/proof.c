@@ -91,6 +91,7 @@ pd_chain_verdict_t pd_proof_feed(pd_proof_t *proof, const pd_chain_record_t *rec
         break;
     case PD_CHAIN_VOID_NO_OWNER:
         proof->void_no_owner_count++;
+        does_not_chain(proof, record);
         break;
     case PD_CHAIN_VOID_EPOCH:
         proof->void_epoch_count++;

@@ -1,8 +1,9 @@
 /* sample_main.c -- random records and how we print them, for a reader that knows only Avro.
  *
- *     record_sample FILE [--seed N]
+ *     record_sample ROOT FILE [--seed N]
  *
- * FILE: pairs of (record, JSON line), each with its size before it, 4 bytes little-endian. */
+ * ROOT: Record, Command, Rejected, Member. FILE: pairs of (record, JSON line), each with its size
+ * before it, 4 bytes little-endian. */
 #include <stdio.h>
 #include <string.h>
 
@@ -24,16 +25,33 @@ static void put(FILE *out, const void *data, size_t size)
     PD_ASSERT(fwrite(data, 1, size, out) == size);
 }
 
+static const ProtobufCMessageDescriptor *root_of(const char *name)
+{
+    static const ProtobufCMessageDescriptor *const roots[] = {
+        &perdure__v1__record__descriptor,
+        &perdure__v1__command__descriptor,
+        &perdure__v1__rejected__descriptor,
+        &perdure__v1__member__descriptor,
+    };
+
+    for (size_t i = 0; i < PD_ARRAY_COUNT(roots); i++) {
+        if (strcmp(roots[i]->short_name, name) == 0)
+            return roots[i];
+    }
+    PD_UNREACHABLE();
+}
+
 int main(int argc, char **argv)
 {
-    pd_record_codec_t *codec = pd_record_codec_new(&perdure__v1__record__descriptor);
+    const ProtobufCMessageDescriptor *root = root_of(argc > 1 ? argv[1] : "");
+    pd_record_codec_t *codec = pd_record_codec_new(root);
     pd_random_t random;
     pd_arena_t arena;
     pd_buf_t buf;
     FILE *out;
 
-    PD_ASSERT(argc >= 2);
-    out = fopen(argv[1], "wb");
+    PD_ASSERT(argc >= 3);
+    out = fopen(argv[2], "wb");
     PD_ASSERT(out);
     pd_random_init(&random, pd_filler_seed(argc, argv));
     pd_arena_init(&arena);
@@ -43,8 +61,7 @@ int main(int argc, char **argv)
         char *json;
 
         pd_buf_clear(&buf);
-        PD_ASSERT(pd_record_encode(codec, pd_filler_make(&filler, &perdure__v1__record__descriptor),
-                                   &buf) == PD_OK);
+        PD_ASSERT(pd_record_encode(codec, pd_filler_make(&filler, root), &buf) == PD_OK);
         json = pd_record_to_json(codec, pd_buf_bytes(&buf), NULL);
         PD_ASSERT(json);
         put(out, buf.data, buf.size);

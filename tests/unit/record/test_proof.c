@@ -151,6 +151,19 @@ static void test_removed_record_is_found(void **state)
     }
 }
 
+static void test_removed_beginning_is_named(void **state)
+{
+    written_t log;
+    pd_proof_t proof;
+    pd_error_t error = {.text = ""};
+
+    honest(&log);
+    memmove(&log.entries[0], &log.entries[1], sizeof(log.entries[0]) * (size_t)(log.count - 1));
+    log.count--;
+    assert_int_equal(judge(&log, &proof, &error), PD_CORRUPT);
+    assert_non_null(strstr(error.text, "from 1 on do not chain with the beginning"));
+}
+
 static void swap(written_t *log, int i)
 {
     entry_t first = log->entries[i];
@@ -238,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_altered_record_is_found),
         cmocka_unit_test(test_altered_record_is_named),
         cmocka_unit_test(test_removed_record_is_found),
+        cmocka_unit_test(test_removed_beginning_is_named),
         cmocka_unit_test(test_reordered_records_are_found),
         cmocka_unit_test(test_zombies_and_losses_are_explained),
         cmocka_unit_test(test_from_a_position),
