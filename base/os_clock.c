@@ -23,6 +23,11 @@ int64_t pd_os_monotonic_ns(void)
     return read_clock(CLOCK_MONOTONIC);
 }
 
+int64_t pd_os_thread_cpu_ns(void)
+{
+    return read_clock(CLOCK_THREAD_CPUTIME_ID);
+}
+
 uint64_t pd_os_entropy(void)
 {
     uint64_t value;

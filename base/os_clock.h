@@ -5,8 +5,9 @@
 
 #include <stdint.h>
 
-int64_t pd_os_wall_ns(void);      /* ns since 1970 */
-int64_t pd_os_monotonic_ns(void); /* ns since some point, never going back */
-uint64_t pd_os_entropy(void);     /* 64 unpredictable bits */
+int64_t pd_os_wall_ns(void);       /* ns since 1970 */
+int64_t pd_os_monotonic_ns(void);  /* ns since some point, never going back */
+int64_t pd_os_thread_cpu_ns(void); /* of CPU time that the calling thread has used */
+uint64_t pd_os_entropy(void);      /* 64 unpredictable bits */
 
 #endif

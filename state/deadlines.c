@@ -16,7 +16,6 @@
  * A timeout of 0 is none. An activity whose close event waits in the buffer has no deadlines. Sums
  * saturate: what would be due after the year 2262, never is. */
 #include "api/pb/time.h"
-
 #include "state/store_private.h"
 
 typedef struct pdi_sink {
