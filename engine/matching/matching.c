@@ -493,28 +493,31 @@ void pd_matching_describe(pd_matching_t *matching, const pd_namespace_t *ns, pd_
 
 /* ---- other nodes ---- */
 
+/* All of them when `drops` is NULL. */
 static void drop_tasks(pd_task_queue_t *queue,
-                       bool (*drops)(const pd_matching_far_t *far, const pdi_task_t *task))
+                       bool (*drops)(const pdi_task_t *task, const void *ctx), const void *ctx)
 {
     pdi_task_t *task, *next;
 
     for (task = TAILQ_FIRST(&queue->tasks); task; task = next) {
         next = TAILQ_NEXT(task, link);
-        if (!drops(&queue->matching->far, task))
+        if (drops && !drops(task, ctx))
             continue;
         TAILQ_REMOVE(&queue->tasks, task, link);
-        queue->task_count--;
+        count_tasks(queue, -1);
         pd_free(task);
     }
 }
 
-static bool is_any(const pd_matching_far_t *far, const pdi_task_t *task)
+static bool is_of(const pdi_task_t *task, const void *partition)
 {
-    return true;
+    return task->partition == partition;
 }
 
-static bool is_void(const pd_matching_far_t *far, const pdi_task_t *task)
+static bool is_void(const pdi_task_t *task, const void *ctx)
 {
+    const pd_matching_far_t *far = ctx;
+
     return task->far_node && far->is_void(far->ctx, task->partition_index, task->epoch);
 }
 
@@ -524,7 +527,7 @@ void pd_matching_homes_changed(pd_matching_t *matching)
 
     PD_ASSERT_LOOP(matching->loop);
     HASH_ITER (hh, matching->queues, queue, next) {
-        drop_tasks(queue, is_void);
+        drop_tasks(queue, is_void, &matching->far);
         if (queue->normal_name && !is_home(queue))
             answer_polls_of(queue, NULL);
     }
@@ -540,7 +543,7 @@ static void on_sweep(pd_timer_t *timer)
 
     HASH_ITER (hh, matching->queues, queue, next) {
         if (queue->normal_name && !is_home(queue))
-            drop_tasks(queue, is_any);
+            drop_tasks(queue, NULL, NULL);
         if (TAILQ_EMPTY(&queue->polls) && TAILQ_EMPTY(&queue->tasks) &&
             now_ns - queue->last_poll_ns > POLLER_HISTORY_NS)
             queue_free(queue);
@@ -577,20 +580,10 @@ void pd_matching_stop(pd_matching_t *matching)
 
 void pd_matching_forget_partition(pd_matching_t *matching, const pd_partition_t *partition)
 {
-    pd_task_queue_t *queue, *next_queue;
+    pd_task_queue_t *queue, *next;
 
-    HASH_ITER (hh, matching->queues, queue, next_queue) {
-        pdi_task_t *task, *next;
-
-        for (task = TAILQ_FIRST(&queue->tasks); task; task = next) {
-            next = TAILQ_NEXT(task, link);
-            if (task->partition != partition)
-                continue;
-            TAILQ_REMOVE(&queue->tasks, task, link);
-            count_tasks(queue, -1);
-            pd_free(task);
-        }
-    }
+    HASH_ITER (hh, matching->queues, queue, next)
+        drop_tasks(queue, is_of, partition);
 }
 
 void pd_matching_free(pd_matching_t *matching)
