@@ -76,11 +76,9 @@ static void count_tasks(pd_task_queue_t *queue, int64_t count)
 
 static void count_match(pd_task_queue_t *queue, int64_t time_ns, uint64_t query_id)
 {
-    pd_matching_t *matching = queue->matching;
-
     if (!query_id)
-        pd_histogram_observe(&matching->metrics.schedule_to_start[queue->kind],
-                             pd_loop_now_ns(matching->loop) - time_ns);
+        pd_histogram_observe(&queue->matching->metrics.schedule_to_start[queue->kind],
+                             pd_loop_now_ns(queue->matching->loop) - time_ns);
 }
 
 /* ---- queues ---- */
@@ -493,29 +491,36 @@ void pd_matching_describe(pd_matching_t *matching, const pd_namespace_t *ns, pd_
 
 /* ---- other nodes ---- */
 
-static void drop_tasks(pd_task_queue_t *queue,
-                       bool (*drops)(const pd_matching_far_t *far, const pdi_task_t *task))
+typedef bool (*drops_t)(const pd_matching_t *matching, const pdi_task_t *task, const void *ctx);
+
+static void drop_tasks(pd_task_queue_t *queue, drops_t drops, const void *ctx)
 {
     pdi_task_t *task, *next;
 
     for (task = TAILQ_FIRST(&queue->tasks); task; task = next) {
         next = TAILQ_NEXT(task, link);
-        if (!drops(&queue->matching->far, task))
+        if (!drops(queue->matching, task, ctx))
             continue;
         TAILQ_REMOVE(&queue->tasks, task, link);
-        queue->task_count--;
+        count_tasks(queue, -1);
         pd_free(task);
     }
 }
 
-static bool is_any(const pd_matching_far_t *far, const pdi_task_t *task)
+static bool is_any(const pd_matching_t *matching, const pdi_task_t *task, const void *ctx)
 {
     return true;
 }
 
-static bool is_void(const pd_matching_far_t *far, const pdi_task_t *task)
+static bool is_void(const pd_matching_t *matching, const pdi_task_t *task, const void *ctx)
 {
-    return task->far_node && far->is_void(far->ctx, task->partition_index, task->epoch);
+    return task->far_node &&
+           matching->far.is_void(matching->far.ctx, task->partition_index, task->epoch);
+}
+
+static bool is_of_partition(const pd_matching_t *matching, const pdi_task_t *task, const void *ctx)
+{
+    return task->partition == ctx;
 }
 
 void pd_matching_homes_changed(pd_matching_t *matching)
@@ -524,7 +529,7 @@ void pd_matching_homes_changed(pd_matching_t *matching)
 
     PD_ASSERT_LOOP(matching->loop);
     HASH_ITER (hh, matching->queues, queue, next) {
-        drop_tasks(queue, is_void);
+        drop_tasks(queue, is_void, NULL);
         if (queue->normal_name && !is_home(queue))
             answer_polls_of(queue, NULL);
     }
@@ -540,7 +545,7 @@ static void on_sweep(pd_timer_t *timer)
 
     HASH_ITER (hh, matching->queues, queue, next) {
         if (queue->normal_name && !is_home(queue))
-            drop_tasks(queue, is_any);
+            drop_tasks(queue, is_any, NULL);
         if (TAILQ_EMPTY(&queue->polls) && TAILQ_EMPTY(&queue->tasks) &&
             now_ns - queue->last_poll_ns > POLLER_HISTORY_NS)
             queue_free(queue);
@@ -577,20 +582,10 @@ void pd_matching_stop(pd_matching_t *matching)
 
 void pd_matching_forget_partition(pd_matching_t *matching, const pd_partition_t *partition)
 {
-    pd_task_queue_t *queue, *next_queue;
+    pd_task_queue_t *queue, *next;
 
-    HASH_ITER (hh, matching->queues, queue, next_queue) {
-        pdi_task_t *task, *next;
-
-        for (task = TAILQ_FIRST(&queue->tasks); task; task = next) {
-            next = TAILQ_NEXT(task, link);
-            if (task->partition != partition)
-                continue;
-            TAILQ_REMOVE(&queue->tasks, task, link);
-            count_tasks(queue, -1);
-            pd_free(task);
-        }
-    }
+    HASH_ITER (hh, matching->queues, queue, next)
+        drop_tasks(queue, is_of_partition, partition);
 }
 
 void pd_matching_free(pd_matching_t *matching)
