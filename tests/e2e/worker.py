@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.common import RetryPolicy
 from temporalio.exceptions import ApplicationError, is_cancelled_exception
 from temporalio.worker import Worker
+from temporalio.workflow import ParentClosePolicy
 
 
 @activity.defn(name="Flaky")
@@ -169,12 +170,51 @@ class Short:
         )
 
 
+@workflow.defn(name="Rabbit")
+class Rabbit:
+    """A tree of children: branches wait for all of theirs, leaves work or sleep a thousand years.
+    Tells how many workflows of its tree completed. The child's ID is the parent's, dot, number."""
+
+    @workflow.run
+    async def run(self, fan_out: int, depth: int, leaf: str, policy: str) -> int:
+        if depth == 0:
+            if leaf == "sleep":
+                await workflow.sleep(timedelta(days=365 * 1000))
+            return await workflow.execute_activity(
+                double, 1, start_to_close_timeout=timedelta(minutes=1)
+            ) - 1
+        own = workflow.info().workflow_id
+        counts = await asyncio.gather(*(
+            workflow.execute_child_workflow(
+                Rabbit.run, args=[fan_out, depth - 1, leaf, policy], id=f"{own}.{number}",
+                parent_close_policy=ParentClosePolicy[policy],
+            )
+            for number in range(fan_out)
+        ), return_exceptions=True)  # else it would not wait for the others
+        for count in counts:
+            if isinstance(count, BaseException):
+                raise count
+        return 1 + sum(counts)
+
+
+@workflow.defn(name="Teller")
+class Teller:
+    """Signals another workflow, then asks it to cancel itself."""
+
+    @workflow.run
+    async def run(self, workflow_id: str, times: int) -> None:
+        other = workflow.get_external_workflow_handle(workflow_id)
+        for _ in range(times):
+            await other.signal("say", "something")
+        await other.cancel()
+
+
 async def main(address: str, queue: str) -> None:
     """Works until SIGTERM."""
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     client = await Client.connect(address)
-    worker = Worker(client, task_queue=queue, workflows=[Mixed, Cancelled, Waiting, Short],
+    worker = Worker(client, task_queue=queue, workflows=[Mixed, Cancelled, Waiting, Short, Rabbit, Teller],
                     activities=[flaky, beating, double, patient])
     async with worker:
         print("ready", flush=True)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
+	enumspb "go.temporal.io/api/enums/v1"
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/worker"
@@ -17,6 +19,8 @@ func register(w worker.Worker) {
 	w.RegisterWorkflow(Cancelled)
 	w.RegisterWorkflow(Waiting)
 	w.RegisterWorkflow(Short)
+	w.RegisterWorkflow(Rabbit)
+	w.RegisterWorkflow(Teller)
 	w.RegisterActivity(Flaky)
 	w.RegisterActivity(Beating)
 	w.RegisterActivity(Double)
@@ -189,4 +193,56 @@ func Short(ctx workflow.Context, n int) (int, error) {
 	var result int
 	err := workflow.ExecuteActivity(ctx, Double, n).Get(ctx, &result)
 	return result, err
+}
+
+var policies = map[string]enumspb.ParentClosePolicy{
+	"TERMINATE":      enumspb.PARENT_CLOSE_POLICY_TERMINATE,
+	"REQUEST_CANCEL": enumspb.PARENT_CLOSE_POLICY_REQUEST_CANCEL,
+	"ABANDON":        enumspb.PARENT_CLOSE_POLICY_ABANDON,
+}
+
+// Rabbit is a tree of children: branches wait for all of theirs, leaves work, or sleep for as long
+// as Go can say (292 years). It tells how many workflows of its tree completed. The child's ID is
+// the parent's, dot, number.
+func Rabbit(ctx workflow.Context, fanOut, depth int, leaf, policy string) (int, error) {
+	if depth == 0 {
+		if leaf == "sleep" {
+			return 0, workflow.Sleep(ctx, math.MaxInt64)
+		}
+		n := 0
+		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+		err := workflow.ExecuteActivity(ctx, Double, 1).Get(ctx, &n)
+		return n - 1, err
+	}
+	var children []workflow.ChildWorkflowFuture
+	for i := 0; i < fanOut; i++ {
+		options := workflow.ChildWorkflowOptions{
+			WorkflowID:          fmt.Sprintf("%s.%d", workflow.GetInfo(ctx).WorkflowExecution.ID, i),
+			ParentClosePolicy:   policies[policy],
+			WaitForCancellation: true,
+		}
+		child := workflow.WithChildOptions(ctx, options)
+		children = append(children, workflow.ExecuteChildWorkflow(child, Rabbit, fanOut, depth-1, leaf, policy))
+	}
+	count := 1
+	var failed error
+	for _, child := range children {
+		n := 0
+		if err := child.Get(ctx, &n); err != nil {
+			failed = err
+		}
+		count += n
+	}
+	return count, failed
+}
+
+// Teller signals another workflow, then asks it to cancel itself.
+func Teller(ctx workflow.Context, workflowID string, times int) error {
+	for i := 0; i < times; i++ {
+		err := workflow.SignalExternalWorkflow(ctx, workflowID, "", "say", "something").Get(ctx, nil)
+		if err != nil {
+			return err
+		}
+	}
+	return workflow.RequestCancelExternalWorkflow(ctx, workflowID, "").Get(ctx, nil)
 }
