@@ -165,7 +165,7 @@ void pd_assignment_make(const pd_member_t *const *members, uint32_t member_count
     for (uint32_t i = 0; i < member_count; i++)
         staying_count += !members[i]->leaving;
     if (staying_count)
-        task.share = (partition_count + staying_count - 1) / staying_count + 1;
+        task.share = (partition_count + staying_count - 1) / staying_count;
     for (uint32_t i = 0; i < partition_count; i++) {
         pd_assignment_t *assignment = &assignments[i];
 

@@ -4,7 +4,7 @@
  * this).
  *
  *   preferred, standby: rendezvous hashing, bounded: partition by partition the member of the
- * highest score that has not its share yet (ceil(N / M) + 1). Who is leaving, or has failed with
+ * highest score that has not its share yet (ceil(N / M)). Who is leaving, or has failed with
  * the partition, gets none. owner: who says that it owns the partition by the newest epoch that
  * anybody knows of. It keeps the partition, whoever is preferred, until it is to release it.
  *   release: one partition of the whole cluster at a time, the lowest, and only while every
