@@ -132,12 +132,8 @@ static int32_t first_follower(const task_t *task, uint32_t partition,
 static bool should_release(const task_t *task, uint32_t partition,
                            const pd_assignment_t *assignment)
 {
-    if (assignment->owner < 0 || assignment->owner == assignment->preferred ||
-        assignment->preferred < 0)
-        return false;
-    if (task->members[assignment->owner]->leaving)
-        return first_follower(task, partition, assignment) >= 0;
-    return follows_closely(task, assignment->preferred, partition);
+    return assignment->owner >= 0 && assignment->owner != assignment->preferred &&
+           follows_closely(task, assignment->preferred, partition);
 }
 
 static void choose_release(const task_t *task, pd_assignment_t *assignments)

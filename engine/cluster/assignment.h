@@ -8,8 +8,8 @@
  * the partition, gets none. owner: who says that it owns the partition by the newest epoch that
  * anybody knows of. It keeps the partition, whoever is preferred, until it is to release it.
  *   release: one partition of the whole cluster at a time, the lowest, and only while every
- *       partition is owned: when the preferred one follows closely (or, the owner being about to
- *       leave, anybody does).
+ *       partition is owned: when the preferred one follows closely. Also an owner that is about
+ *       to leave waits for that, so that it is clear who takes it.
  *   taker: nobody owns it: the first follower in the order preferred, standby, score, of those who
  *       are not far behind the best; without followers, or when it never had an owner, the
  *       preferred one.

@@ -270,6 +270,11 @@ static void test_who_leaves_gives_all_away(void **state)
     make(3, 16);
     settle();
     world.members[2].leaving = true;
+    assign();
+    for (uint32_t p = 0; p < 16; p++) { /* whoever is to have them has come to follow them */
+        if (world.out[p].owner == 2)
+            world.said[world.out[p].preferred][p].role = PD_MEMBER_STANDBY;
+    }
     for (assign(); release_count(&which) == 1; assign(), moves++) {
         assert_int_equal(world.out[which].owner, 2);
         assert_int_not_equal(world.out[which].preferred, 2);
