@@ -132,12 +132,8 @@ static int32_t first_follower(const task_t *task, uint32_t partition,
 static bool should_release(const task_t *task, uint32_t partition,
                            const pd_assignment_t *assignment)
 {
-    if (assignment->owner < 0 || assignment->owner == assignment->preferred ||
-        assignment->preferred < 0)
-        return false;
-    if (task->members[assignment->owner]->leaving)
-        return first_follower(task, partition, assignment) >= 0;
-    return follows_closely(task, assignment->preferred, partition);
+    return assignment->owner >= 0 && assignment->owner != assignment->preferred &&
+           follows_closely(task, assignment->preferred, partition);
 }
 
 static void choose_release(const task_t *task, pd_assignment_t *assignments)
@@ -165,7 +161,7 @@ void pd_assignment_make(const pd_member_t *const *members, uint32_t member_count
     for (uint32_t i = 0; i < member_count; i++)
         staying_count += !members[i]->leaving;
     if (staying_count)
-        task.share = (partition_count + staying_count - 1) / staying_count + 1;
+        task.share = (partition_count + staying_count - 1) / staying_count;
     for (uint32_t i = 0; i < partition_count; i++) {
         pd_assignment_t *assignment = &assignments[i];
 

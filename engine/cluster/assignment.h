@@ -4,12 +4,12 @@
  * this).
  *
  *   preferred, standby: rendezvous hashing, bounded: partition by partition the member of the
- * highest score that has not its share yet (ceil(N / M) + 1). Who is leaving, or has failed with
+ * highest score that has not its share yet (ceil(N / M)). Who is leaving, or has failed with
  * the partition, gets none. owner: who says that it owns the partition by the newest epoch that
  * anybody knows of. It keeps the partition, whoever is preferred, until it is to release it.
  *   release: one partition of the whole cluster at a time, the lowest, and only while every
- *       partition is owned: when the preferred one follows closely (or, the owner being about to
- *       leave, anybody does).
+ *       partition is owned: when the preferred one follows closely. Also an owner that is about
+ *       to leave waits for that, so that it is clear who takes it.
  *   taker: nobody owns it: the first follower in the order preferred, standby, score, of those who
  *       are not far behind the best; without followers, or when it never had an owner, the
  *       preferred one.

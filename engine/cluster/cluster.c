@@ -70,6 +70,7 @@ void pd_cluster_start(pd_cluster_t *cluster, void (*changed)(void *ctx, pd_clust
 /* Everything is closed, or about to be: nothing is written or judged any more. */
 void pdi_cluster_end(pd_cluster_t *cluster)
 {
+    pd_loop_timer_stop(cluster->options.loop, &cluster->silence_timer);
     pdi_tail_end(cluster);
     pdi_beat_end(cluster);
     pdi_cluster_maybe_stopped(cluster);

@@ -86,6 +86,8 @@ struct pd_cluster {
     /* roles.c */
     pdi_cluster_partition_t *partitions;
     pd_assignment_t *assignments;
+    pd_timer_t silence_timer;
+    int64_t standby_opened_ns;
     int64_t leave_until_ns;
 
     /* publish.c */

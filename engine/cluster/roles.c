@@ -6,7 +6,11 @@
 /* A new epoch, and nobody claims it yet: its owner's heartbeat may be on its way. */
 #define CLAIM_HEARTBEATS 3
 /* What was begun is given time before it is taken back. */
-#define BEGUN_NS ((int64_t)5000 * 1000000)
+#define BEGUN_NS ((int64_t)30 * 1000000000)
+
+/* Opening a partition takes its loop's time: one at a time, and none while others wait for an
+ * owner. */
+#define OPEN_STANDBY_NS ((int64_t)200 * 1000000)
 
 typedef struct judged {
     const pd_member_t *alive[PD_MEMBER_COUNT_MAX];
@@ -87,6 +91,20 @@ static pd_member_role_t follower_role(const pd_assignment_t *assignment, int32_t
     return follows ? PD_MEMBER_STANDBY : PD_MEMBER_NONE;
 }
 
+/* Whoever takes a partition over should be in nobody's way; and a new follower that catches up in
+ * the middle of a takeover would be the better choice, and take it over in turn. */
+static bool may_open_standby(pd_cluster_t *cluster, int64_t now_ns)
+{
+    for (uint32_t i = 0; i < cluster->options.partition_count; i++) {
+        if (cluster->assignments[i].owner < 0)
+            return false;
+    }
+    if (now_ns - cluster->standby_opened_ns < OPEN_STANDBY_NS)
+        return false;
+    cluster->standby_opened_ns = now_ns;
+    return true;
+}
+
 static void act(pd_cluster_t *cluster, uint32_t index, int32_t self, int64_t now_ns)
 {
     const pd_assignment_t *assignment = &cluster->assignments[index];
@@ -112,6 +130,9 @@ static void act(pd_cluster_t *cluster, uint32_t index, int32_t self, int64_t now
         assignment->owner < 0 && now_ns - partition->told_ns < BEGUN_NS)
         return; /* its OwnerChanged is on its way */
     role = follower_role(assignment, self, &status);
+    if (role == PD_MEMBER_STANDBY && partition->role == PD_MEMBER_NONE &&
+        !may_open_standby(cluster, now_ns))
+        return;
     if (role != partition->role || status.role == PD_MEMBER_OWNER)
         tell(cluster, index, role);
 }
@@ -131,6 +152,11 @@ static bool all_taken(const pd_cluster_t *cluster, int32_t self)
     return true;
 }
 
+static void on_silence(pd_timer_t *timer)
+{
+    pdi_beat_now(PD_CONTAINER_OF(timer, pd_cluster_t, silence_timer));
+}
+
 static void maybe_left(pd_cluster_t *cluster, const judged_t *judged, int64_t now_ns)
 {
     if (judged->staying_count && !all_taken(cluster, judged->self) &&
@@ -141,6 +167,26 @@ static void maybe_left(pd_cluster_t *cluster, const judged_t *judged, int64_t no
         pdi_cluster_end(cluster);
     else
         pdi_beat_tombstone(cluster);
+}
+
+/* When somebody has been silent for long, know it soon: he is judged as of our next heartbeat that
+ * comes back. */
+static void watch_silence(pd_cluster_t *cluster, const judged_t *judged, int64_t now_ns)
+{
+    int64_t next_ns = INT64_MAX;
+
+    for (uint32_t i = 0; i < judged->count; i++) {
+        int64_t at_ns = judged->alive[i]->seen_ns + cluster->options.dead_after_ns;
+
+        if ((int32_t)i != judged->self && at_ns > now_ns && at_ns < next_ns)
+            next_ns = at_ns;
+    }
+    if (next_ns == INT64_MAX) {
+        pd_loop_timer_stop(cluster->options.loop, &cluster->silence_timer);
+        return;
+    }
+    cluster->silence_timer.fire = on_silence;
+    pd_loop_timer_start(cluster->options.loop, &cluster->silence_timer, next_ns);
 }
 
 static void maybe_joined(pd_cluster_t *cluster, const judged_t *judged)
@@ -166,6 +212,7 @@ void pdi_roles_judge(pd_cluster_t *cluster)
     if (judged.self >= 0)
         pdi_publish_view(cluster, judged.alive, judged.count);
     maybe_joined(cluster, &judged);
+    watch_silence(cluster, &judged, now_ns);
     if (cluster->state != PD_CLUSTER_JOINING && judged.self >= 0) {
         for (uint32_t i = 0; i < cluster->options.partition_count; i++)
             act(cluster, i, judged.self, now_ns);

@@ -81,6 +81,7 @@ pd_node_state_t pdi_membership_state(const pd_node_t *node)
     case PD_CLUSTER_JOINED:
         return PD_NODE_READY;
     case PD_CLUSTER_STOPPED:
+        return node->leaving ? PD_NODE_LEFT : PD_NODE_STARTING;
     case PD_CLUSTER_LOADING:
     case PD_CLUSTER_JOINING:
     case PD_CLUSTER_LEAVING:
@@ -89,16 +90,24 @@ pd_node_state_t pdi_membership_state(const pd_node_t *node)
     return PD_NODE_STARTING;
 }
 
+/* Left, and told to stop, whichever came last. */
+static bool stops_now(const pd_node_t *node)
+{
+    return node->stopping && node->cluster_state == PD_CLUSTER_STOPPED;
+}
+
 static void on_changed(void *ctx, pd_cluster_state_t state)
 {
     pd_node_t *node = ctx;
+    bool stops;
 
-    if (state == PD_CLUSTER_STOPPED && node->stopping)
-        pdi_node_stop_partitions(node);
     PD_ASSERT(pthread_mutex_lock(&node->mutex) == 0);
     node->cluster_state = state;
+    stops = stops_now(node);
     pdi_node_maybe_changed(node);
     pthread_mutex_unlock(&node->mutex);
+    if (stops)
+        pdi_node_stop_partitions(node);
 }
 
 void pdi_membership_new(pd_node_t *node)
@@ -143,10 +152,33 @@ static void run_leave(pd_mail_t *mail)
     pd_cluster_leave(node->cluster);
 }
 
-void pdi_membership_leave(pd_node_t *node)
+void pd_node_leave(pd_node_t *node)
 {
+    bool leaves;
+
+    PD_ASSERT(node->cluster);
+    PD_ASSERT(pthread_mutex_lock(&node->mutex) == 0);
+    leaves = !node->leaving;
+    node->leaving = true;
+    pthread_mutex_unlock(&node->mutex);
+    if (!leaves)
+        return;
     node->cluster_leave_mail.run = run_leave;
     pd_loop_post(node->options.cluster->loop, &node->cluster_leave_mail);
+}
+
+void pdi_membership_stop(pd_node_t *node)
+{
+    bool left;
+
+    PD_ASSERT(pthread_mutex_lock(&node->mutex) == 0);
+    node->stopping = true;
+    left = node->leaving && node->cluster_state == PD_CLUSTER_STOPPED;
+    pthread_mutex_unlock(&node->mutex);
+    if (left)
+        pdi_node_stop_partitions(node);
+    else
+        pd_node_leave(node);
 }
 
 pd_cluster_t *pd_node_cluster(pd_node_t *node)

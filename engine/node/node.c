@@ -173,12 +173,12 @@ void pd_node_release_polls(pd_node_t *node)
 
 void pd_node_stop(pd_node_t *node)
 {
-    if (node->stopping)
+    if (node->stop_asked)
         return;
-    node->stopping = true;
+    node->stop_asked = true;
     pd_node_release_polls(node);
     if (node->cluster)
-        pdi_membership_leave(node);
+        pdi_membership_stop(node);
     else
         pdi_node_stop_partitions(node);
 }

@@ -69,6 +69,7 @@ typedef enum pd_node_state {
     PD_NODE_READY,   /* every partition is owned; in a cluster: it has joined */
     PD_NODE_FAILED,  /* some partition needs an operator; in a cluster: another process has joined
                         under this name, so this one must stop */
+    PD_NODE_LEFT,    /* in a cluster: others have what it had; it may still answer who asks */
     PD_NODE_STOPPED, /* every partition is stopped */
 } pd_node_state_t;
 
@@ -80,7 +81,11 @@ void pd_node_start(pd_node_t *node, void (*changed)(void *ctx, pd_node_state_t s
 /* Answers every waiting poll empty, of histories too, now and from now on: the first step of a
  * shutdown. */
 void pd_node_release_polls(pd_node_t *node);
-/* Drains, flushes, closes; then STOPPED is told. */
+/* In a cluster: gives its partitions away while it goes on serving; then LEFT is told. @thread any
+ */
+void pd_node_leave(pd_node_t *node);
+/* Drains, flushes, closes; then STOPPED is told. In a cluster it leaves before, if it has not yet.
+ */
 void pd_node_stop(pd_node_t *node);
 /* As if the process had died. For the simulator, whose loop runs on the calling thread. */
 void pd_node_crash(pd_node_t *node);

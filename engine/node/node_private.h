@@ -34,7 +34,8 @@ struct pd_node {
     pd_node_state_t state;
     void (*changed)(void *ctx, pd_node_state_t state);
     void *changed_ctx;
-    bool polls_released, stopping; /* main only */
+    bool polls_released, stop_asked; /* main only */
+    bool leaving, stopping;          /* the cluster; the mutex guards them */
     pd_node_cluster_options_t cluster_options;
     pd_cluster_t *cluster; /* NULL: alone */
     pd_cluster_state_t cluster_state;
@@ -51,7 +52,7 @@ void pdi_membership_new(pd_node_t *node);
 pd_namespace_sink_t pdi_membership_namespace_sink(pd_node_t *node);
 void pdi_membership_start(pd_node_t *node);
 /* The partitions are stopped once it has left. */
-void pdi_membership_leave(pd_node_t *node);
+void pdi_membership_stop(pd_node_t *node);
 /* Of a node that is not stopped. The mutex is held. */
 pd_node_state_t pdi_membership_state(const pd_node_t *node);
 

@@ -231,6 +231,8 @@ void pdi_partition_lose(pd_partition_t *partition, const pd_error_t *error)
             "partition=%u epoch=%lld offset=%lld status=%s error=\"%s\"", partition->options.index,
             (long long)partition->epoch, (long long)partition->chain.offset,
             pd_status_name(error->status), error->text);
+    if (partition->deposes_epoch != INT64_MAX && partition->role == PD_PARTITION_TO_OWN)
+        partition->role = PD_PARTITION_STANDBY; /* until told anew, by who knows of the loss */
     pdi_partition_set_state(partition, hopeless ? PD_PARTITION_FAILED : PD_PARTITION_LOST);
     pdi_partition_drop_memory(partition, hopeless ? error->text
                                                   : "the partition has lost its owner; try again");

@@ -50,7 +50,7 @@ typedef struct server {
     _Atomic(int) node_state;
     _Atomic(bool) state_mail_posted;
     _Atomic(bool) serving;
-    bool stopping, listening;
+    bool stopping, draining, listening;
     int exit_code;
 } server_t;
 
@@ -114,11 +114,11 @@ static void on_server_stopped(void *ctx)
     pd_node_stop(self->node);
 }
 
-static void stop(server_t *self)
+static void drain(server_t *self)
 {
-    if (self->stopping)
+    if (self->draining)
         return;
-    self->stopping = true;
+    self->draining = true;
     atomic_store(&self->serving, false);
     if (self->listening) {
         pd_node_release_polls(self->node);
@@ -128,6 +128,18 @@ static void stop(server_t *self)
     } else {
         pd_node_stop(self->node);
     }
+}
+
+/* One of several gives its partitions away first, while it goes on serving. */
+static void stop(server_t *self)
+{
+    if (self->stopping)
+        return;
+    self->stopping = true;
+    if (self->cluster && self->listening)
+        pd_node_leave(self->node);
+    else
+        drain(self);
 }
 
 static void on_signal(evutil_socket_t number, short what, void *ctx)
@@ -218,6 +230,9 @@ static void run_state(pd_mail_t *mail)
             self->exit_code = 1;
             stop(self);
         }
+        break;
+    case PD_NODE_LEFT:
+        drain(self);
         break;
     case PD_NODE_STOPPED:
         if (self->stopping)

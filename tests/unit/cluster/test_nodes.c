@@ -291,10 +291,12 @@ static void test_a_clean_stop_gives_everything_away_first(void **state)
 
     three_nodes(bed);
     began_ns = bed->loop.now_ns;
-    pd_node_stop(bed->nodes[2].node);
+    pd_node_leave(bed->nodes[2].node);
     UNTIL(bed, owned_by(&bed->nodes[0], "a") + owned_by(&bed->nodes[0], "b") == PARTITION_COUNT);
-    assert_true(bed->loop.now_ns - began_ns < S); /* without anybody being missed */
-    end(&bed->nodes[2]);
+    assert_true(bed->loop.now_ns - began_ns < 3 * S); /* its patience would be ten */
+    UNTIL(bed, bed->nodes[2].state == PD_NODE_LEFT);
+    assert_int_equal(really_owned(&bed->nodes[2]), 0);
+    stop(&bed->nodes[2]);
     UNTIL(bed, bed->nodes[0].view->member_count == 2);
     UNTIL(bed, is_settled(bed));
     stop(&bed->nodes[0]);
