@@ -215,11 +215,13 @@ void pdi_beat_now(pd_cluster_t *cluster)
 
 void pdi_beat_tombstone(pd_cluster_t *cluster)
 {
+    pdi_beat_t *beat;
+
     if (cluster->tombstone_queued)
         return;
     cluster->tombstone_queued = true;
-    STAILQ_INSERT_TAIL(&cluster->beats,
-                       beat_new(cluster, PDI_BEAT_TOMBSTONE, "node/", cluster->name), link);
+    beat = beat_new(cluster, PDI_BEAT_TOMBSTONE, "node/", cluster->name);
+    STAILQ_INSERT_TAIL(&cluster->beats, beat, link);
     write_next(cluster);
 }
 
