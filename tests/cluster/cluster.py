@@ -9,13 +9,29 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.kafka import Kafka
+from tests.kafka import KafkaCluster
 from tests.parity.harness.server import ROOT
 
 from .node import Node
 
 BINARY = ROOT / "build/release/perdure"
 SETTLE_TIMEOUT_S = 60
+
+
+def partition_of(workflow_id: str, count: int) -> int:
+    """Kafka's default partitioner: murmur2 of the key."""
+    data, mask, m = workflow_id.encode(), 0xFFFFFFFF, 0x5BD1E995
+    value = 0x9747B28C ^ len(data)
+    whole = len(data) // 4 * 4
+    for at in range(0, whole, 4):
+        k = int.from_bytes(data[at : at + 4], "little") * m & mask
+        k = (k ^ k >> 24) * m & mask
+        value = (value * m & mask) ^ k
+    if rest := data[whole:]:
+        value = (value ^ int.from_bytes(rest, "little")) * m & mask
+    value = (value ^ value >> 13) * m & mask
+    value ^= value >> 15
+    return (value & 0x7FFFFFFF) % count
 
 
 class Cluster:
@@ -33,16 +49,16 @@ class Cluster:
         self.name = f"test-{secrets.token_hex(4)}"
         self.partitions = partitions
         self.binary = Path(binary).resolve()
-        self.kafka = Kafka(brokers=brokers, directory=self.directory / "kafka")
-        self._node_count, self._options = nodes, options
+        self.kafka = KafkaCluster(brokers, self.directory / "kafka")
+        self._broker_count, self._node_count, self._options = brokers, nodes, options
         self.nodes: list[Node] = []
         self.keep = False
 
     async def __aenter__(self) -> "Cluster":
         try:
-            await self.kafka.start()
-            replication = ["--replication-factor", str(min(3, len(self.kafka.brokers))),
-                           "--min-insync-replicas", str(min(2, len(self.kafka.brokers)))]
+            self.kafka.start()  # by this thread: brokers die with the one that starts them
+            replication = ["--replication-factor", str(min(3, self._broker_count)),
+                           "--min-insync-replicas", str(min(2, self._broker_count))]
             common = ["--cluster", self.name, "--partitions", str(self.partitions), *replication,
                       "--kafka.bootstrap.servers", self.kafka.bootstrap, *self._options]
             self.nodes = [Node(self.binary, self.directory, f"n{number}", common)
@@ -62,7 +78,7 @@ class Cluster:
     async def close(self) -> None:
         for node in self.nodes:
             node.close()
-        await self.kafka.close()
+        self.kafka.stop()
         if self.keep:
             print(f"kept: {self.directory}")
         else:

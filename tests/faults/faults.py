@@ -92,22 +92,23 @@ async def disk_full(now: Round) -> None:
 @fault
 async def broker_killed(now: Round) -> None:
     """SIGKILL of the broker that leads a partition's events."""
-    broker = await now.leader()
-    await broker.kill()
+    kafka, broker = now.cluster.kafka, now.leader()
+    kafka.kill(broker)
     now.interrupted()
     await now.goes_on()
-    await broker.start()
+    kafka.restart(broker, wait=False)
     await now.load_for(3)
+    await asyncio.to_thread(kafka.wait_ready)
 
 
 @fault
 async def broker_paused(now: Round) -> None:
     """SIGSTOP of the broker that leads a partition's events."""
-    broker = await now.leader()
-    broker.pause()
+    kafka, broker = now.cluster.kafka, now.leader()
+    kafka.pause(broker)
     now.interrupted()
     try:
         await now.load_for(min(now.pause_s, 8))
     finally:
-        broker.resume()
+        kafka.resume(broker)
     await now.goes_on()

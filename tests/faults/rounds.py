@@ -7,7 +7,7 @@ import uuid
 
 import grpc.aio
 
-from tests.cluster.cluster import Cluster
+from tests.cluster.cluster import Cluster, partition_of
 from tests.cluster.node import Node
 from tests.crash.load import AGAIN, Load
 from tests.parity.harness.commands import payloads
@@ -38,10 +38,9 @@ class Round:
             raise RuntimeError(f"partition {self.partition} has no owner")
         return owner
 
-    async def leader(self):
+    def leader(self) -> int:
         """The broker that leads the partition's events."""
-        number = await self.cluster.kafka.leader(f"{self.cluster.name}.events", self.partition)
-        return self.cluster.kafka.brokers[number]
+        return self.cluster.kafka.leader(f"{self.cluster.name}.events", self.partition)
 
     async def load_for(self, seconds: float) -> None:
         """Lets the load run on: nothing is awaited but time itself."""
@@ -60,8 +59,7 @@ class Round:
     async def _acknowledged(self) -> float:
         """Starts a workflow of the partition over and over; returns when one was accepted."""
         wid = next(wid for wid in (f"probe-{uuid.uuid4()}" for _ in range(10000))
-                   if self.cluster.kafka.partition_of(wid, self.cluster.partitions)
-                   == self.partition)
+                   if partition_of(wid, self.cluster.partitions) == self.partition)
         request_id = str(uuid.uuid4())
         while True:
             try:
