@@ -4,8 +4,11 @@
  *
  *     LOADING --log read to its end--> JOINING --a second of the others' heartbeats--> JOINED
  *        a name's next life gets a greater incarnation                 |          |
- *     SUPERSEDED <-- a later life of this node's name is there --------+          | leave
- *                                         LEFT <-- tombstone, closed -- LEAVING <-+
+ *                                                                      |       SETTLED: every
+ *                                                                      |       partition has an
+ *                                                                      |       owner, or it took
+ * long SUPERSEDED <-- a later life of this node's name is there --------+          | leave LEFT <--
+ * tombstone, closed -- LEAVING <-+
  *
  * Others are judged as of the time at which this node sent the newest of its own heartbeats that it
  * has read back: what was written before then it has surely read. So a node that is cut off from
@@ -35,6 +38,7 @@ typedef enum pd_cluster_state {
     PD_CLUSTER_LOADING,
     PD_CLUSTER_JOINING,
     PD_CLUSTER_JOINED,
+    PD_CLUSTER_SETTLED, /* clients may be let in */
     PD_CLUSTER_LEAVING,
     PD_CLUSTER_SUPERSEDED, /* must be stopped: another process runs under this name */
 } pd_cluster_state_t;
@@ -59,6 +63,9 @@ typedef struct pd_cluster_options {
     int64_t heartbeat_interval_ns;
     int64_t dead_after_ns; /* several intervals */
     int64_t leave_ns;      /* how long a clean leave waits for successors */
+    int64_t settle_ns;     /* at most so long after joining it is SETTLED */
+    /* Not SETTLED before this namespace is known, either; NULL: none. */
+    const char *awaited_namespace;
     pd_namespaces_t *namespaces;
     pd_cluster_partitions_t partitions;
     uint64_t seed;

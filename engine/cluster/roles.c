@@ -196,6 +196,24 @@ static void maybe_joined(pd_cluster_t *cluster, const judged_t *judged)
         pdi_cluster_set_state(cluster, PD_CLUSTER_JOINED);
 }
 
+static bool is_whole(const pd_cluster_t *cluster)
+{
+    for (uint32_t i = 0; i < cluster->view->partition_count; i++) {
+        if (cluster->view->partitions[i].owner < 0)
+            return false;
+    }
+    return !cluster->options.awaited_namespace ||
+           pd_namespaces_by_name(cluster->options.namespaces, cluster->options.awaited_namespace);
+}
+
+/* Later than joined: who calls before that would hear that nothing is there. */
+static void maybe_settled(pd_cluster_t *cluster, int64_t now_ns)
+{
+    if (cluster->state == PD_CLUSTER_JOINED &&
+        (is_whole(cluster) || now_ns - cluster->loaded_ns >= cluster->options.settle_ns))
+        pdi_cluster_set_state(cluster, PD_CLUSTER_SETTLED);
+}
+
 void pdi_roles_judge(pd_cluster_t *cluster)
 {
     int64_t now_ns = pdi_cluster_now_ns(cluster);
@@ -203,7 +221,7 @@ void pdi_roles_judge(pd_cluster_t *cluster)
 
     if (cluster->ended ||
         (cluster->state != PD_CLUSTER_JOINING && cluster->state != PD_CLUSTER_JOINED &&
-         cluster->state != PD_CLUSTER_LEAVING))
+         cluster->state != PD_CLUSTER_SETTLED && cluster->state != PD_CLUSTER_LEAVING))
         return;
     find_alive(cluster, &judged);
     pd_assignment_make(judged.alive, judged.count, cluster->options.partition_count,
@@ -211,6 +229,7 @@ void pdi_roles_judge(pd_cluster_t *cluster)
     note_epochs(cluster, now_ns);
     if (judged.self >= 0)
         pdi_publish_view(cluster, judged.alive, judged.count);
+    maybe_settled(cluster, now_ns);
     maybe_joined(cluster, &judged);
     watch_silence(cluster, &judged, now_ns);
     if (cluster->state != PD_CLUSTER_JOINING && judged.self >= 0) {

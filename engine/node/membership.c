@@ -78,12 +78,13 @@ pd_node_state_t pdi_membership_state(const pd_node_t *node)
     switch (node->cluster_state) {
     case PD_CLUSTER_SUPERSEDED:
         return PD_NODE_FAILED;
-    case PD_CLUSTER_JOINED:
+    case PD_CLUSTER_SETTLED:
         return PD_NODE_READY;
     case PD_CLUSTER_STOPPED:
         return node->leaving ? PD_NODE_LEFT : PD_NODE_STARTING;
     case PD_CLUSTER_LOADING:
     case PD_CLUSTER_JOINING:
+    case PD_CLUSTER_JOINED:
     case PD_CLUSTER_LEAVING:
         break;
     }
@@ -124,6 +125,8 @@ void pdi_membership_new(pd_node_t *node)
         .heartbeat_interval_ns = cluster->heartbeat_interval_ns,
         .dead_after_ns = cluster->dead_after_ns,
         .leave_ns = cluster->leave_ns,
+        .settle_ns = cluster->settle_ns,
+        .awaited_namespace = node->options.default_namespace,
         .namespaces = node->options.namespaces,
         .partitions = {.status = status_of, .set_role = set_role, .ctx = node},
         .seed = node->options.seed ^ 0x636c757374657200u,

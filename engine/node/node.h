@@ -26,6 +26,7 @@ typedef struct pd_node_cluster_options {
     int64_t heartbeat_interval_ns;
     int64_t dead_after_ns;
     int64_t leave_ns;
+    int64_t settle_ns;
     int64_t failed_retry_ns; /* a partition whose disk failed here is tried again after this */
 } pd_node_cluster_options_t;
 

@@ -8,9 +8,10 @@
 #include "engine/forward_grpc/forward_grpc.h"
 
 #define NS_PER_S ((int64_t)1000000000)
-/* A clean shutdown waits so long for successors; a disk that failed is tried again after so long.
- */
+/* A clean shutdown waits so long for successors; a start at most so long until every partition has
+ * an owner; a disk that failed is tried again after so long. */
 #define LEAVE_NS (10 * NS_PER_S)
+#define SETTLE_NS (15 * NS_PER_S)
 #define FAILED_RETRY_NS (30 * NS_PER_S)
 
 enum { MAILBOX_COUNT = 4096 };
@@ -58,6 +59,7 @@ pd_server_cluster_t *pd_server_cluster_new(const pd_program_options_t *options,
         .heartbeat_interval_ns = options->heartbeat_interval_ns,
         .dead_after_ns = options->node_timeout_ns,
         .leave_ns = LEAVE_NS,
+        .settle_ns = SETTLE_NS,
         .failed_retry_ns = FAILED_RETRY_NS,
     };
     return self;

@@ -27,6 +27,7 @@ CHANNEL_OPTIONS = [
     ("grpc.min_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 100),
     ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.lb_policy_name", "round_robin"),  # of several addresses
 ]
 AGAIN = {
     grpc.StatusCode.UNAVAILABLE,

@@ -214,7 +214,8 @@ async def main(address: str, queue: str) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     client = await Client.connect(address)
-    worker = Worker(client, task_queue=queue, workflows=[Mixed, Cancelled, Waiting, Short, Rabbit, Teller],
+    workflows = [Mixed, Cancelled, Waiting, Short, Rabbit, Teller]
+    worker = Worker(client, task_queue=queue, workflows=workflows,
                     activities=[flaky, beating, double, patient])
     async with worker:
         print("ready", flush=True)

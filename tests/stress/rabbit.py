@@ -82,10 +82,14 @@ class Tree:
 
     async def describe(self, wid: str) -> Any:
         """None when there is no such workflow."""
-        try:
-            return await self.call(lambda client: client.workflow_service.describe_workflow_execution(
+
+        def ask(client: Client) -> Awaitable[Any]:
+            return client.workflow_service.describe_workflow_execution(
                 DescribeWorkflowExecutionRequest(
-                    namespace=client.namespace, execution=WorkflowExecution(workflow_id=wid))))
+                    namespace=client.namespace, execution=WorkflowExecution(workflow_id=wid)))
+
+        try:
+            return await self.call(ask)
         except RPCError as failed:
             if failed.status != RPCStatusCode.NOT_FOUND:
                 raise

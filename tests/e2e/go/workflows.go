@@ -210,7 +210,8 @@ func Rabbit(ctx workflow.Context, fanOut, depth int, leaf, policy string) (int, 
 			return 0, workflow.Sleep(ctx, math.MaxInt64)
 		}
 		n := 0
-		ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+		options := workflow.ActivityOptions{StartToCloseTimeout: time.Minute}
+		ctx = workflow.WithActivityOptions(ctx, options)
 		err := workflow.ExecuteActivity(ctx, Double, 1).Get(ctx, &n)
 		return n - 1, err
 	}
@@ -222,7 +223,8 @@ func Rabbit(ctx workflow.Context, fanOut, depth int, leaf, policy string) (int, 
 			WaitForCancellation: true,
 		}
 		child := workflow.WithChildOptions(ctx, options)
-		children = append(children, workflow.ExecuteChildWorkflow(child, Rabbit, fanOut, depth-1, leaf, policy))
+		children = append(children,
+			workflow.ExecuteChildWorkflow(child, Rabbit, fanOut, depth-1, leaf, policy))
 	}
 	count := 1
 	var failed error

@@ -79,6 +79,7 @@ static one_node_t *start(bed_t *bed, uint32_t index, const char *name)
         .heartbeat_interval_ns = 200 * MS,
         .dead_after_ns = S,
         .leave_ns = 10 * S,
+        .settle_ns = 30 * S,
         .failed_retry_ns = 30 * S,
     };
     pd_node_options_t options = {

@@ -1,0 +1,65 @@
+"""One node of a cluster: a `perdure serve` process that tests stop, kill, pause and start again."""
+
+import asyncio
+import os
+import shutil
+import signal
+from pathlib import Path
+
+from tests.parity.harness.server import Server, free_port
+
+STOP_TIMEOUT_S = 30
+
+
+class Node(Server):
+    """Keeps its data directory and its address over its lives; `close()` removes both."""
+
+    def __init__(self, binary: Path, directory: Path, name: str, options: list[str]):
+        super().__init__(name, f"127.0.0.1:{free_port()}")
+        self.binary, self.options = binary, options
+        self.directory = str(directory / name)
+        Path(self.directory).mkdir()
+        self.data = Path(self.directory) / "data"
+        self.paused = False
+
+    def launch(self) -> None:
+        """Starts the process without waiting until it is ready."""
+        self.paused = False
+        self._spawn([str(self.binary), "serve", "--node", self.name, "--listen", self.address,
+                     "--data", str(self.data), *self.options])
+
+    async def start(self) -> None:
+        self.launch()
+        await self.ready()
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    async def kill(self) -> None:
+        """SIGKILL; returns when the process is gone."""
+        self.process.kill()
+        await asyncio.to_thread(self.process.wait)
+        self.paused = False
+
+    def pause(self) -> None:
+        os.kill(self.process.pid, signal.SIGSTOP)
+        self.paused = True
+
+    def resume(self) -> None:
+        os.kill(self.process.pid, signal.SIGCONT)
+        self.paused = False
+
+    async def terminate(self) -> int:
+        """SIGTERM; returns the exit code. TimeoutExpired when it does not end."""
+        self.process.send_signal(signal.SIGTERM)
+        return await asyncio.to_thread(self.process.wait, STOP_TIMEOUT_S)
+
+    def forget_state(self) -> None:
+        """Deletes what it has in RocksDB: the log alone is left."""
+        shutil.rmtree(self.data / "state", ignore_errors=True)
+
+    def close(self) -> None:
+        if self.running:
+            self.process.kill()
+            self.process.wait()

@@ -1,0 +1,118 @@
+"""`python -m tests.faults`: breaks a cluster under load, part by part, and counts what it had
+promised."""
+
+import argparse
+import asyncio
+import random
+import secrets
+import sys
+import time
+from pathlib import Path
+
+from tests.cluster.cluster import BINARY, Cluster
+from tests.crash import checker
+from tests.crash.__main__ import Report
+from tests.crash.load import Load
+
+from .faults import FAULTS, PAUSE_S
+from .report import write
+from .rounds import Round
+
+DRAIN_TIMEOUT_S = 90
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="tests.faults", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--seed", type=int, help="repeats the choices of an earlier run")
+    parser.add_argument("--only", action="append", choices=sorted(FAULTS), metavar="FAULT")
+    parser.add_argument("--list", action="store_true", help="list the faults and stop")
+    parser.add_argument("--pause", type=float, default=PAUSE_S, help="seconds a zombie sleeps")
+    parser.add_argument("--binary", type=Path, default=BINARY)
+    parser.add_argument("--report", type=Path, help="write what was seen as a page")
+    parser.add_argument("--keep", action="store_true", help="keep the data if something fails")
+    return parser.parse_args()
+
+
+async def play_round(number: int, name: str, now: Round) -> None:
+    before = now.load.ledger.acknowledged
+    await FAULTS[name].play(now)
+    now.load.failed()
+    felt = "-" if now.felt_s is None else f"{now.felt_s:.2f} s"
+    print(f"round {number:3}: {name:14} partition {now.partition}: acknowledged again after {felt},"
+          f" {now.load.ledger.acknowledged - before} acknowledged meanwhile", flush=True)
+
+
+async def examine(cluster: Cluster, load: Load, report: Report) -> None:
+    """Afterwards everything is whole, and what was promised is there."""
+    report("every partition has an owner again", await complaints_of(cluster.settled()))
+    report("all workflows finish", await load.drain(DRAIN_TIMEOUT_S))
+    runs = await load.runs()
+    ledger = load.ledger
+    print(f"       {len(ledger.starts)} starts, {len(ledger.signals)} signals, "
+          f"{len(ledger.activities)} activities, {len(ledger.tasks)} workflow tasks acknowledged; "
+          f"{ledger.unknown} calls without answer, {ledger.refused} answers too late")
+    report("what was acknowledged is in one history, once", checker.check(ledger, runs))
+    report("the checker notices every kind of loss", checker.unnoticed(ledger, runs))
+    for node in cluster.nodes:
+        code = await node.terminate()
+        report(f"SIGTERM ends {node.name}", [] if code == 0 else [f"exit code {code}",
+                                                                 node.output()])
+    done = await asyncio.to_thread(cluster.perdure, "log", "verify")
+    report("the topics' hash chains and histories hold",
+           [] if done.returncode == 0 else [done.stdout[-2000:], done.stderr[-2000:]])
+
+
+async def complaints_of(waiting) -> list[str]:
+    try:
+        await waiting
+    except RuntimeError as failed:
+        return [str(failed)]
+    return []
+
+
+async def play(options: argparse.Namespace, seed: int, report: Report) -> list:
+    chance = random.Random(seed)
+    names = options.only or list(FAULTS)
+    order = [names[number % len(names)] for number in range(options.rounds)]
+    chance.shuffle(order)
+    told = []
+    async with Cluster(binary=options.binary) as cluster:
+        load = Load(cluster.address, seed)
+        try:
+            load.start()
+            for number, name in enumerate(order, 1):
+                now = Round(cluster, load, chance, options.pause)
+                await play_round(number, name, now)
+                told.append((name, now.felt_s))
+                report(f"round {number}: {name}", now.complaints)
+            await examine(cluster, load, report)
+        except Exception as failed:
+            lines = [f"{node.name}: {line}" for node in cluster.nodes
+                     for line in node.output().splitlines()[-8:]]
+            report(f"the test came to its end: {failed!r}", lines)
+        finally:
+            cluster.keep = options.keep and report.failed > 0
+            await load.close()
+    return told
+
+
+def main() -> int:
+    """Returns the exit code."""
+    options = arguments()
+    if options.list:
+        print("\n".join(f"{one.name:16} {one.about}" for one in FAULTS.values()))
+        return 0
+    seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
+    print(f"seed {seed}, {options.rounds} rounds", flush=True)
+    report, begin = Report(), time.monotonic()
+    told = asyncio.run(play(options, seed, report))
+    if options.report:
+        write(options.report, seed, told, report, time.monotonic() - begin)
+    print(f"{time.monotonic() - begin:.0f} s; --seed {seed}")
+    print(f"{report.passed} passed, {report.failed} failed")
+    return 1 if report.failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

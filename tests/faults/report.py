@@ -1,0 +1,35 @@
+"""What a campaign has shown, as a page."""
+
+import datetime
+import statistics
+from pathlib import Path
+
+
+def rows(told: list) -> list[str]:
+    """A line per fault: how often, and how long until a command was acknowledged again."""
+    lines = []
+    for name in sorted({name for name, _ in told}):
+        felt = sorted(felt_s for other, felt_s in told if other == name and felt_s is not None)
+        if felt:
+            lines.append(f"| `{name}` | {len(felt)} | {statistics.median(felt):.2f} s "
+                         f"| {felt[-1]:.2f} s |")
+    return lines
+
+
+def write(path: Path, seed: int, told: list, report, seconds: float) -> None:
+    path.write_text("\n".join([
+        "# A campaign of faults",
+        "",
+        f"{datetime.date.today()}: {len(told)} rounds in {seconds / 60:.0f} minutes, three brokers "
+        "(replication 3, `min.insync.replicas` 2) and three nodes, load and all on one machine:",
+        "",
+        f"    build/venv/bin/python -m tests.faults --rounds {len(told)} --seed {seed}",
+        "",
+        "| fault | rounds | acknowledged again after (median) | longest |",
+        "|---|--:|--:|--:|",
+        *rows(told),
+        "",
+        f"{report.passed} properties held, {report.failed} did not. What is checked, and how, is "
+        "told in tests/faults/README.md.",
+        "",
+    ]))
