@@ -13,6 +13,7 @@ static const char usage[] =
     "  perdure dev [--data DIR] [--port N] [--ip ADDRESS]   a server with an embedded log\n"
     "  perdure serve --cluster NAME --node ID --listen HOST:PORT --data DIR\n"
     "                --kafka.bootstrap.servers LIST         a node on Kafka\n"
+    "  perdure cluster status --cluster NAME …              nodes, partitions, owners, lag\n"
     "  perdure log dump [--data DIR | --cluster NAME …]     the log as JSON lines\n"
     "  perdure log verify                                   prove that it is whole and possible\n"
     "  perdure log rebuild --out DIR [--compare DIR]        the state that it means\n"
@@ -38,6 +39,7 @@ static const struct {
 } subcommands[] = {
     {{"dev", NULL}, pd_program_dev},
     {{"serve", NULL}, pd_program_serve},
+    {{"cluster", "status"}, pd_program_cluster_status},
     {{"log", "dump"}, pd_program_log_dump},
     {{"log", "verify"}, pd_program_log_verify},
     {{"log", "rebuild"}, pd_program_log_rebuild},

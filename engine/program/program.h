@@ -10,6 +10,7 @@
  * of the subcommand. */
 int pd_program_dev(int argc, char **argv);
 int pd_program_serve(int argc, char **argv);
+int pd_program_cluster_status(int argc, char **argv);
 int pd_program_log_dump(int argc, char **argv);
 int pd_program_log_verify(int argc, char **argv);
 int pd_program_log_rebuild(int argc, char **argv);
