@@ -52,6 +52,7 @@ class Load:
         ]
         self.client, self.worker = (Rpc(channel, service.WorkflowServiceStub(channel), messages)
                                     for channel in self._channels)
+        self._flows: list[asyncio.Task] = []
         self._tasks: list[asyncio.Task] = []
 
     # ---- life ----
@@ -89,6 +90,9 @@ class Load:
         ]
 
     async def close(self) -> None:
+        for task in [*self._flows, *self._tasks]:
+            task.cancel()  # when the test came to an end before drain()
+        await asyncio.gather(*self._flows, *self._tasks, return_exceptions=True)
         for channel in self._channels:
             await channel.close()
 
