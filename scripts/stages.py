@@ -51,6 +51,8 @@ STAGES = [
      [build("release", "perdure"), [VENV_PYTHON, "-m", "tests.e2e"]]),
     ("crash", "kill -9 at random moments under load; what was acknowledged is there, once",
      [build("release", "perdure"), [VENV_PYTHON, "-m", "tests.crash", "--rounds", "30"]]),
+    ("faults", "a cluster on real brokers loses parts under load; nothing acknowledged is lost",
+     [build("release", "perdure"), [VENV_PYTHON, "-m", "tests.faults", "--rounds", "10"]]),
 ]
 
 
