@@ -27,6 +27,13 @@ def ctest(preset, label):
     return [*CTEST, "--test-dir", f"build/{preset}", "-L", label]
 
 
+def on_log(log):
+    return [build("release", "perdure"),
+            [VENV_PYTHON, "-m", "tests.parity", "--log", log,
+             "--reference", "tests/parity/reference.json.gz"],
+            [VENV_PYTHON, "-m", "tests.e2e", "--log", log]]
+
+
 # name, what it is for, commands in order; a failing build fails the stage
 STAGES = [
     ("format", "clang-format has nothing to change", [["./scripts/format", "--check"]]),
@@ -51,6 +58,8 @@ STAGES = [
      [build("release", "perdure"), [VENV_PYTHON, "-m", "tests.e2e"]]),
     ("crash", "kill -9 at random moments under load; what was acknowledged is there, once",
      [build("release", "perdure"), [VENV_PYTHON, "-m", "tests.crash", "--rounds", "30"]]),
+    ("on-kafka", "parity and e2e on one broker and one node", on_log("kafka")),
+    ("on-cluster", "parity and e2e on one broker and three nodes", on_log("cluster")),
     ("faults", "a cluster on real brokers loses parts under load; nothing acknowledged is lost",
      [build("release", "perdure"), [VENV_PYTHON, "-m", "tests.faults", "--rounds", "10"]]),
 ]

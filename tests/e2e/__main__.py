@@ -43,7 +43,8 @@ def chosen(patterns: list[str] | None, log: str) -> list[Registered]:
              if not patterns or any(fnmatch.fnmatch(one.name, pattern) for pattern in patterns)]
     if not found:
         sys.exit(f"no case matches {', '.join(patterns)}; see --list")
-    return [one for one in found if log == "embedded" or not one.embedded]
+    return [one for one in found if (log == "embedded" or not one.embedded)
+            and (log != "cluster" or not one.single)]
 
 
 class Suite:

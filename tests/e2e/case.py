@@ -25,7 +25,7 @@ PATIENCE_S = 60
 @dataclass
 class Registered:
     """A case and what it needs. alone: a server of its own, which it may stop or kill. embedded:
-    it is about the embedded log."""
+    it is about the embedded log. single: about a server that has everything itself."""
 
     name: str
     body: Callable[["Case"], Awaitable[None]]
@@ -33,12 +33,14 @@ class Registered:
     about: str
     needs_go: bool
     embedded: bool
+    single: bool
 
 
 CASES: dict[str, Registered] = {}
 
 
-def case(*, alone: bool = False, language: str = "", embedded: bool = False) -> Callable:
+def case(*, alone: bool = False, language: str = "", embedded: bool = False,
+         single: bool = False) -> Callable:
     """Registers a function as a case; with a language it is run with that worker, as
     `name_language`."""
 
@@ -48,7 +50,7 @@ def case(*, alone: bool = False, language: str = "", embedded: bool = False) -> 
         run = (lambda t: body(t, language)) if language else body
         about = (body.__doc__ or "").splitlines()[0]
         CASES[name] = Registered(name, run, alone, about, needs_go=name.split("_")[-1] == "go",
-                                 embedded=embedded)
+                                 embedded=embedded, single=single)
         return body
 
     return register

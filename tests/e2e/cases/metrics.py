@@ -82,7 +82,7 @@ async def all_owned(t: Case) -> Samples | None:
     return samples if owned and all(owned) else None
 
 
-@case(alone=True)
+@case(alone=True, single=True)
 async def metrics_move(t: Case) -> None:
     """Known work moves the numbers that are about it, by what was done."""
     before = await t.until(lambda: all_owned(t), "every partition to be owned")

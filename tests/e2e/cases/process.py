@@ -49,7 +49,7 @@ async def signal_for_ever(handles: list) -> None:
         )
 
 
-@case(alone=True)
+@case(alone=True, single=True)
 async def sigterm_answers_long_polls(t: Case) -> None:
     """Who waits for events when the server goes gets an empty page to go on with, not an error."""
     handle = await t.start("Waiting")
