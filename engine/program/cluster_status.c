@@ -116,7 +116,8 @@ static int64_t applied_of(const status_t *status, uint32_t partition, int32_t in
 /* Records behind the end of the log; -1: nobody is there. */
 static int64_t lag_of(const status_t *status, uint32_t partition, int32_t index)
 {
-    return index < 0 ? -1 : status->end_offsets[partition] - 1 - applied_of(status, partition, index);
+    return index < 0 ? -1
+                     : status->end_offsets[partition] - 1 - applied_of(status, partition, index);
 }
 
 static json_t *json_name(const char *name)
@@ -146,13 +147,12 @@ static void print_json(const status_t *status)
 
     for (uint32_t i = 0; i < count; i++)
         json_array_append_new(
-            nodes,
-            json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:I}", "name", all[i]->name, "address",
-                      all[i]->address, "version", all[i]->version, "incarnation",
-                      all[i]->incarnation, "alive",
-                      pd_members_is_alive(status->members, all[i], status->now_ns), "leaving",
-                      all[i]->leaving, "silent_ms",
-                      (json_int_t)((status->now_ns - all[i]->seen_ns) / 1000000)));
+            nodes, json_pack("{s:s, s:s, s:s, s:s, s:b, s:b, s:I}", "name", all[i]->name, "address",
+                             all[i]->address, "version", all[i]->version, "incarnation",
+                             all[i]->incarnation, "alive",
+                             pd_members_is_alive(status->members, all[i], status->now_ns),
+                             "leaving", all[i]->leaving, "silent_ms",
+                             (json_int_t)((status->now_ns - all[i]->seen_ns) / 1000000)));
     for (uint32_t i = 0; i < status->partition_count; i++)
         json_array_append_new(partitions, partition_json(status, i));
     root = json_pack("{s:o, s:o}", "nodes", nodes, "partitions", partitions);

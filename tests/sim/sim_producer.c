@@ -269,7 +269,8 @@ bool sim_producer_idle(const sim_producer_t *producer)
         if (!partition)
             return false;
         pd_partition_transport_stats(partition, &stats);
-        if (stats.outbox_waiting || stats.commands_through < last_offset(sim, i))
+        if (stats.outbox_waiting || stats.commands_through < last_offset(sim, i) ||
+            partition->pending_count) /* read, decided, and on its way to the log */
             return false;
     }
     return true;
