@@ -494,39 +494,6 @@ static void test_many_builds(void **state)
     assert_string_equal(row->build_ids[row->n_build_ids - 1], build_id);
 }
 
-/* All event types of the API are known; those that mean nothing here yet go into the history. */
-static void test_all_event_types(void **state)
-{
-    const ProtobufCEnumDescriptor *types = &temporal__api__enums__v1__event_type__descriptor;
-    const ProtobufCMessageDescriptor *event =
-        &temporal__api__history__v1__history_event__descriptor;
-    int accepted = 0;
-
-    for (unsigned i = 0; i < types->n_values; i++) {
-        pd_error_t error = {.text = ""};
-        const ProtobufCFieldDescriptor *field;
-        char name[128] = "", run_id[32];
-        size_t size = 0;
-
-        if (types->values[i].value == 0)
-            continue;
-        for (const char *from = types->values[i].name + strlen("EVENT_TYPE_"); *from; from++)
-            name[size++] = (char)(*from == '_' ? '_' : *from | 0x20);
-        memcpy(name + size, "_event_attributes", sizeof("_event_attributes"));
-        field = protobuf_c_message_descriptor_get_field_by_name(event, name);
-        assert_non_null(field);
-        snprintf(run_id, sizeof(run_id), "run-%u", i);
-        fixture_start(&f, "types", run_id);
-        fixture_begin(&f, "types", run_id);
-        fixture_history(&f, types->values[i].value, (int)field->id, field->descriptor);
-        if (pd_store_apply(f.store, f.record, &error) == PD_OK)
-            accepted++;
-        else if (strstr(error.text, "unknown type"))
-            fail_msg("%s: %s", name, error.text);
-    }
-    assert_true(accepted > 28); /* the others need something pending */
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -545,7 +512,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_attached_requests, setup, teardown),
         cmocka_unit_test_setup_teardown(test_builds, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_builds, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_all_event_types, setup, teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
