@@ -46,6 +46,8 @@ STAGES = [
     ("tsan", "threads under TSan", [build("tsan"), ctest("tsan", "threads")]),
     ("release", "the release build passes them, too",
      [build("release"), ctest("release", SANITIZED)]),
+    ("audit", "what a server logged under load is proven; whatever is altered is found",
+     [build("release"), ctest("release", "audit")]),
     ("kafka", "the log on real Kafka brokers: conformance, topics, killed and paused brokers",
      [build("release", "conformance_log_kafka", "kafka_topics", "kafka_load"),
       ["python3", "-m", "tests.kafka"]]),
