@@ -271,12 +271,12 @@ pd_status_t pd_expression_text(const pd_expression_t *expression, const pd_inges
 
     PD_TRY(pd_expression_apply(expression, value, arena, &result, error));
     bytes = result.bytes;
-    if (result.json && json_is_string(result.json)) {
+    if (json_is_string(result.json)) {
         bytes = pd_bytes(json_string_value(result.json), json_string_length(result.json));
-    } else if (result.json && json_is_integer(result.json)) {
+    } else if (json_is_integer(result.json)) {
         *text = pd_arena_printf(arena, "%" JSON_INTEGER_FORMAT, json_integer_value(result.json));
         return PD_OK;
-    } else if (result.json && json_is_boolean(result.json)) {
+    } else if (json_is_boolean(result.json)) {
         *text = pd_arena_strdup(arena, json_is_true(result.json) ? "true" : "false");
         return PD_OK;
     } else if (result.json) {
