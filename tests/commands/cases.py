@@ -98,7 +98,7 @@ async def rejects(b: Bench, key: str | None, value: bytes | None, code: int, rea
     found = await b.rejected(key.encode() if key else None, value)
     assert len(found) == 1, found
     assert (found[0]["code"], reason in found[0]["reason"]) == (code, True), found[0]
-    assert found[0]["topic"] == f"{b.cluster}.commands" and found[0]["node"] == "node-1", found[0]
+    assert found[0]["topic"] == "commands" and found[0]["node"] == "node-1", found[0]
     assert found[0]["original_headers"] == (headers or {}), found[0]
 
 
