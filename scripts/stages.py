@@ -51,6 +51,8 @@ STAGES = [
     ("kafka", "the log on real Kafka brokers: conformance, topics, killed and paused brokers",
      [build("release", "conformance_log_kafka", "kafka_topics", "kafka_load"),
       ["python3", "-m", "tests.kafka"]]),
+    ("commands", "commands and ingestion by Kafka alone, on a broker; the server killed among them",
+     [build("release", "perdure"), [VENV_PYTHON, "-m", "tests.commands"]]),
     ("parity", "same programs, same histories as the reference server",
      [build("release", "perdure"),
       [VENV_PYTHON, "-m", "tests.parity", "--reference", "tests/parity/reference.json.gz"]]),
