@@ -4,10 +4,11 @@ import asyncio
 
 from google.protobuf.duration_pb2 import Duration
 from temporalio.api.common.v1 import Payloads
-from temporalio.api.enums.v1 import QueryResultType, TaskQueueKind
+from temporalio.api.enums.v1 import QueryResultType, TaskQueueKind, TaskQueueType
 from temporalio.api.query.v1 import WorkflowQueryResult
 from temporalio.api.taskqueue.v1 import StickyExecutionAttributes, TaskQueue
 from temporalio.api.workflowservice.v1 import (
+    DescribeTaskQueueRequest,
     PollWorkflowTaskQueueRequest,
     PollWorkflowTaskQueueResponse,
     RespondWorkflowTaskCompletedRequest,
@@ -65,6 +66,13 @@ class Hand:
         assert task.task_token, "nothing came"
         return task
 
+    async def waits(self) -> bool:
+        """Does a poll of the sticky queue wait?"""
+        described = await self.service.describe_task_queue(DescribeTaskQueueRequest(
+            namespace="default", task_queue=self.sticky,
+            task_queue_type=TaskQueueType.TASK_QUEUE_TYPE_WORKFLOW))
+        return bool(described.pollers)
+
     async def complete(
         self, task: PollWorkflowTaskQueueResponse, answer: int | None = None
     ) -> RespondWorkflowTaskCompletedResponse:
@@ -87,8 +95,10 @@ async def query_that_a_worker_dropped(t: Case) -> None:
     that task, too."""
     handle, hand = await t.start("Waiting"), Hand(t)
     await hand.complete(await hand.poll(sticky=False))
+    polling = asyncio.create_task(hand.poll(sticky=True))
+    await t.until(hand.waits, "the sticky poll")  # else the query would go to the normal queue
     asked = asyncio.create_task(handle.query("count"))
-    direct = await hand.poll(sticky=True)
+    direct = await polling
     assert direct.query.query_type == "count" and not direct.queries, direct
     await handle.signal("say", "again")
     task = await hand.poll(sticky=True)
