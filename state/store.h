@@ -28,8 +28,9 @@ typedef struct pd_execution {
     /* Earliest time at which something about this run may be due; INT64_MAX: never. May be too
      * early, never too late. Not part of the state: whoever watches the clock may raise it. */
     int64_t deadline_hint_ns;
-    void *engine; /* the partition's own (waiters, queries); pins the run when not NULL */
-    void *clock;  /* the partition's armed deadline; NULL after loading; does not pin */
+    void *engine;        /* the partition's own (waiters, queries); pins the run when not NULL */
+    void *clock;         /* the partition's armed deadline; NULL after loading; does not pin */
+    uint32_t clock_life; /* … of that life of the partition's clock; of another one it is void */
     /* RunRemoved was applied: only for whoever finds it among the touched ones, to let go of it. */
     bool removed;
 } pd_execution_t;

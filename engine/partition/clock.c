@@ -62,6 +62,13 @@ static void submit_fire(pd_partition_t *partition, const pd_namespace_t *ns,
     pd_partition_submit(partition, command);
 }
 
+static void remember(const pd_partition_t *partition, pd_execution_t *exec,
+                     pdi_deadline_t *deadline)
+{
+    exec->clock = deadline;
+    exec->clock_life = partition->clock_life;
+}
+
 static void on_deadline(pd_timer_t *timer)
 {
     pdi_deadline_t *deadline = PD_CONTAINER_OF(timer, pdi_deadline_t, timer);
@@ -88,7 +95,7 @@ static void on_deadline(pd_timer_t *timer)
         forget(partition, deadline);
         return;
     }
-    exec->clock = deadline;
+    remember(partition, exec, deadline);
     due.exec = exec;
     due.offered_through_ns = deadline->offered_through_ns;
     deadline->offered_through_ns = now_ns;
@@ -146,13 +153,13 @@ static void arm(pd_partition_t *partition, pdi_deadline_t *deadline, int64_t at_
 void pdi_clock_watch(pd_partition_t *partition, pd_execution_t *exec)
 {
     const Perdure__V1__ExecutionRow *row = exec->row;
-    pdi_deadline_t *deadline = exec->clock;
+    pdi_deadline_t *deadline = exec->clock_life == partition->clock_life ? exec->clock : NULL;
 
     if (exec->deadline_hint_ns == INT64_MAX)
         return;
     if (!deadline) {
         deadline = deadline_of(partition, row->namespace_id, row->workflow_id, row->run_id);
-        exec->clock = deadline;
+        remember(partition, exec, deadline);
     }
     if (pd_execution_is_running(exec))
         arm(partition, deadline, exec->deadline_hint_ns);
@@ -172,4 +179,5 @@ void pdi_clock_clear(pd_partition_t *partition)
 
     HASH_ITER (hh, partition->deadlines, deadline, next)
         forget(partition, deadline);
+    partition->clock_life++; /* runs that stay in memory still point to what is gone */
 }

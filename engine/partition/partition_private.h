@@ -189,6 +189,7 @@ struct pd_partition {
 
     /* What lives in memory only */
     pdi_deadline_t *deadlines;
+    uint32_t clock_life; /* grows when all of them are forgotten */
     LIST_HEAD(, pdi_run) runs;
     pdi_query_t *queries_by_id;
     uint64_t next_query_id;
