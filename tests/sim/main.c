@@ -225,6 +225,7 @@ int main(int argc, char **argv)
     program.options.codec = pd_record_codec_new(&perdure__v1__record__descriptor);
     program.options.command_codec = pd_record_codec_new(&perdure__v1__command__descriptor);
     program.options.rejected_codec = pd_record_codec_new(&perdure__v1__rejected__descriptor);
+    program.options.member_codec = pd_record_codec_new(&perdure__v1__member__descriptor);
     if (program.regressions)
         run_regressions(&program);
     else
@@ -232,6 +233,7 @@ int main(int argc, char **argv)
     pd_record_codec_free(program.options.codec);
     pd_record_codec_free(program.options.command_codec);
     pd_record_codec_free(program.options.rejected_codec);
+    pd_record_codec_free(program.options.member_codec);
     printf("sim: %llu seeds, %u failed\n", (unsigned long long)program.run_count,
            program.failure_count);
     return program.failure_count ? 1 : 0;

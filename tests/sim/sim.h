@@ -37,7 +37,7 @@ typedef struct sim_options {
     uint64_t step_count;   /* of the part with faults; 0: the seed chooses */
     uint32_t server_count; /* 0: one */
     bool verbose;
-    pd_record_codec_t *command_codec, *rejected_codec;
+    pd_record_codec_t *command_codec, *rejected_codec, *member_codec;
     pd_record_codec_t *codec; /* of perdure.v1.Record; making one takes long, so runs share it */
 } sim_options_t;
 
@@ -48,7 +48,8 @@ typedef struct sim {
     bool faults;  /* in the first part of a run */
     bool closing; /* clients make nothing new */
     uint32_t server_count;
-    uint32_t loops_per_server; /* one of the frontend, the others of the engine */
+    uint32_t loops_per_server; /* the frontend's, the engine's; with several servers one of the
+                                cluster, too */
     uint32_t partition_count;
     uint32_t task_queue_count;
     uint32_t workflow_id_count;

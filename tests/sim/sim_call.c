@@ -202,6 +202,17 @@ void sim_calls_lose(sim_server_t *server)
     }
 }
 
+void sim_calls_cancel_at(sim_server_t *server, pd_frontend_t *frontend)
+{
+    sim_call_t *self, *next;
+
+    for (self = LIST_FIRST(&open_calls); self; self = next) {
+        next = LIST_NEXT(self, link);
+        if (self->server == server && self->at_server)
+            pd_frontend_cancel(frontend, &self->call);
+    }
+}
+
 size_t sim_calls_at_count(const sim_server_t *server)
 {
     size_t count = 0;

@@ -36,6 +36,8 @@ sim_call_t *sim_call(sim_t *sim, const sim_call_options_t *options);
 void sim_call_cancel(sim_call_t *call);
 /* The server died: whatever it says now, no client will hear it. */
 void sim_calls_lose(sim_server_t *server);
+/* Likewise: it lets go what waits. */
+void sim_calls_cancel_at(sim_server_t *server, pd_frontend_t *frontend);
 /* Calls that the server has and has not answered; and which, for a failure's message. */
 size_t sim_calls_at_count(const sim_server_t *server);
 const char *sim_calls_at_text(const sim_server_t *server);

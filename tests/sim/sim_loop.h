@@ -13,7 +13,7 @@
 #include "base/random.h"
 #include "base/timer_heap.h"
 
-enum { SIM_LOOP_COUNT_MAX = 16 };
+enum { SIM_LOOP_COUNT_MAX = 20 };
 
 typedef struct sim_loops sim_loops_t;
 

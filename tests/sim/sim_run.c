@@ -150,6 +150,8 @@ static void make(sim_t *sim, const sim_options_t *options)
     pd_random_init(&sim->random, options->seed);
     sim->server_count = options->server_count ? options->server_count : 1;
     sim->loops_per_server = 2 + (uint32_t)sim_below(sim, sim->server_count == 1 ? 3 : 2);
+    if (sim->server_count > 1)
+        sim->loops_per_server++; /* the cluster's */
     sim_loops_init(&sim->loops, pd_random_u64(&sim->random),
                    SIM_LOOP_SERVERS + sim->server_count * sim->loops_per_server,
                    INT64_C(1700000000) * SIM_S + (int64_t)sim_below(sim, 1000000) * SIM_S);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "tests/sim/sim_call.h"
+#include "tests/sim/sim_net.h"
 #include "tests/sim/sim_world.h"
 
 #define MIB ((size_t)1024 * 1024)
@@ -37,10 +38,64 @@ static void run_begun(pd_mail_t *mail)
     begun->server->begun_left--;
 }
 
+static bool is_member(const sim_server_t *server)
+{
+    return server->sim->server_count > 1;
+}
+
+static pd_loop_t *cluster_loop(sim_server_t *server)
+{
+    return loop_at(server, server->loop_count - 1);
+}
+
+static void on_view(void *ctx, pd_cluster_view_t *view)
+{
+    pd_forward_set_view(ctx, view);
+}
+
+/* As engine/program/server_cluster.c does it, over a simulated network. */
+static void fill_cluster(sim_server_t *server, pd_node_options_t *options,
+                         pd_node_cluster_options_t *cluster)
+{
+    pd_forward_options_t forward_options = {
+        .loop = sim_server_front(server),
+        .namespaces = server->namespaces,
+        .node = server->name,
+        .partition_count = server->sim->partition_count,
+    };
+
+    server->net = sim_net_new(server);
+    forward_options.peers = sim_net_peers(server->net);
+    server->forward = pd_forward_new(&forward_options);
+    *cluster = (pd_node_cluster_options_t){
+        .loop = cluster_loop(server),
+        .address = server->name,
+        .version = "sim",
+        .member_codec = server->sim->options.member_codec,
+        .heartbeat_interval_ns = 200 * SIM_MS,
+        .dead_after_ns = SIM_S,
+        .leave_ns = 10 * SIM_S,
+        .failed_retry_ns = 30 * SIM_S,
+    };
+    options->cluster = cluster;
+    options->standstill_ns = 2 * SIM_S;
+    options->far = pd_forward_far(server->forward);
+}
+
+static void join_cluster(sim_server_t *server)
+{
+    pd_cluster_watch_t watch = {
+        .loop = cluster_loop(server), .changed = on_view, .ctx = server->forward};
+
+    pd_forward_set_node(server->forward, server->node);
+    pd_cluster_watch(pd_node_cluster(server->node), &watch);
+}
+
 static void make_node(sim_server_t *server, pd_loop_t *const *engine_loops, uint32_t loop_count)
 {
     sim_t *sim = server->sim;
     char data_path[64];
+    pd_node_cluster_options_t cluster;
     pd_node_options_t options = {
         .name = server->name,
         .data_path = data_path,
@@ -67,15 +122,22 @@ static void make_node(sim_server_t *server, pd_loop_t *const *engine_loops, uint
     };
 
     snprintf(data_path, sizeof(data_path), "/%s/disk-%u", server->name, server->disk);
+    if (is_member(server))
+        fill_cluster(server, &options, &cluster);
     server->node = pd_node_new(&options);
     frontend_options.router = pd_node_router(server->node);
+    if (server->forward) {
+        join_cluster(server);
+        frontend_options.router = pd_forward_router(server->forward);
+    }
     server->frontend = pd_frontend_new(&frontend_options);
 }
 
 void sim_server_begin(sim_server_t *server)
 {
     static pd_loop_t *engine_loops[SIM_LOOP_COUNT_MAX];
-    uint32_t loop_count = server->loop_count - 1;
+    uint32_t begun_count = server->loop_count - 1;
+    uint32_t loop_count = is_member(server) ? begun_count - 1 : begun_count;
 
     PD_ASSERT(!server->node);
     for (uint32_t i = 0; i < loop_count; i++)
@@ -88,11 +150,11 @@ void sim_server_begin(sim_server_t *server)
     server->stopping = false;
     make_node(server, engine_loops, loop_count);
     pd_node_start(server->node, on_node_changed, server);
-    server->begun_left = loop_count;
-    for (uint32_t i = 0; i < loop_count; i++) { /* behind the node's own */
+    server->begun_left = begun_count;
+    for (uint32_t i = 0; i < begun_count; i++) { /* behind the node's own */
         server->begun[i].server = server;
         server->begun[i].mail.run = run_begun;
-        pd_loop_post(engine_loops[i], &server->begun[i].mail);
+        pd_loop_post(loop_at(server, 1 + i), &server->begun[i].mail);
     }
 }
 
@@ -101,9 +163,12 @@ static void on_start_timer(pd_timer_t *timer)
     sim_server_begin(PD_CONTAINER_OF(timer, sim_server_t, start_timer));
 }
 
+/* Timers of the forward router, on the front loop, go with it. */
 static bool loops_idle(const sim_server_t *server)
 {
-    for (uint32_t i = 0; i < server->loop_count; i++) {
+    if (server->forward && server->sim->loops.items[server->loop_first].first)
+        return false;
+    for (uint32_t i = server->forward ? 1 : 0; i < server->loop_count; i++) {
         if (!sim_loop_idle(&server->sim->loops, server->loop_first + i))
             return false;
     }
@@ -119,8 +184,13 @@ static void end_life(sim_server_t *server)
               server->name, sim_calls_at_count(server), sim_calls_at_text(server));
     SIM_CHECK(sim, loops_idle(server), "%s is gone, something of it is still on its loops",
               server->name);
+    sim_net_free(server->net);
     pd_frontend_free(server->frontend);
     pd_node_free(server->node);
+    pd_forward_free(server->forward);
+    server->net = NULL;
+    server->forward = NULL;
+    SIM_CHECK(sim, loops_idle(server), "%s is gone, its front loop is not idle", server->name);
     pd_log_close(server->log);
     pd_namespaces_free(server->namespaces);
     server->frontend = NULL;
@@ -133,7 +203,8 @@ static void end_life(sim_server_t *server)
 
 static bool is_over(const sim_server_t *server)
 {
-    return server->state == PD_NODE_STOPPED && !sim_calls_at_count(server) && loops_idle(server);
+    return server->state == PD_NODE_STOPPED && !sim_calls_at_count(server) &&
+           !sim_net_at_count(server) && loops_idle(server);
 }
 
 static void choose_disk(sim_server_t *server)
@@ -168,6 +239,10 @@ bool sim_server_crash(sim_server_t *server)
     server->frontend = NULL; /* no new calls from here on */
     sim_calls_lose(server);
     sim->loops.current = NULL;
+    if (server->forward) { /* nothing may wait for other nodes */
+        sim_net_lose(server, frontend);
+        sim_calls_cancel_at(server, frontend);
+    }
     pd_node_crash(server->node);
     for (uint32_t i = 0; !is_over(server); i++)
         SIM_CHECK(sim, i < DRAIN_STEP_MAX && sim_loops_step_now(&sim->loops),

@@ -11,6 +11,7 @@
 #ifndef PD_TESTS_SIM_SIM_SERVER_H
 #define PD_TESTS_SIM_SIM_SERVER_H
 
+#include "engine/forward/forward.h"
 #include "engine/frontend/frontend.h"
 #include "engine/node/node.h"
 #include "tests/sim/sim.h"
@@ -19,19 +20,21 @@ typedef struct sim_server {
     sim_t *sim;
     uint32_t index;
     char name[16];
-    uint32_t loop_first; /* its loops: the frontend's, then the engine's */
+    uint32_t loop_first; /* its loops: frontend's, engine's; with several servers, the cluster's */
     uint32_t loop_count;
     /* Of this life; NULL while down. */
     pd_log_t *log;
     pd_namespaces_t *namespaces;
     pd_node_t *node;
     pd_frontend_t *frontend;
+    struct sim_net *net; /* NULL, as forward: alone */
+    pd_forward_t *forward;
     pd_node_state_t state;
     struct sim_begun {
         pd_mail_t mail;
         struct sim_server *server;
     } begun[SIM_LOOP_COUNT_MAX];
-    uint32_t begun_left; /* engine loops on which the node has not been started yet */
+    uint32_t begun_left; /* engine and cluster loops on which the node has not been started yet */
     bool stopping;
     uint32_t life_count, crash_count, stop_count;
     uint32_t disk; /* which of its disks */

@@ -3,6 +3,7 @@
 #include "engine/partition/partition_private.h"
 #include "log/record/chain.h"
 #include "tests/sim/sim_call.h"
+#include "tests/sim/sim_net.h"
 
 #define MIB ((size_t)1024 * 1024)
 
@@ -116,6 +117,46 @@ static void stick(sim_world_t *world)
     sim_loop_stick(&sim->loops, index, for_ns);
 }
 
+/* All of a server stands still while the others go on: a zombie, when it wakes up. */
+static void pause(sim_world_t *world, const sim_server_t *server)
+{
+    sim_t *sim = world->sim;
+    int64_t for_ns = sim_between(sim, 0, 30 * SIM_S);
+
+    sim_trace(sim, "%s pauses for %lld ms", server->name, (long long)(for_ns / SIM_MS));
+    for (uint32_t i = 0; i < server->loop_count; i++)
+        sim_loop_stick(&sim->loops, server->loop_first + i, for_ns);
+}
+
+static void cut_links(sim_world_t *world, const sim_server_t *server)
+{
+    sim_t *sim = world->sim;
+    bool in = sim_chance(sim, 70), out = sim_chance(sim, 70);
+
+    sim_trace(sim, "%s is cut off:%s%s", server->name, in ? " in" : "", out ? " out" : "");
+    for (uint32_t i = 0; i < world->server_count; i++) {
+        if (i == server->index || sim_chance(sim, 30))
+            continue;
+        sim_net_cut(sim, i, server->index, in);
+        sim_net_cut(sim, server->index, i, out);
+    }
+}
+
+/* What only happens to several. False: something else is to happen. */
+static bool have_cluster_event(sim_world_t *world, const sim_server_t *server)
+{
+    sim_t *sim = world->sim;
+    uint64_t what = sim_below(sim, 100);
+
+    if (what < 15)
+        pause(world, server);
+    else if (what < 30)
+        cut_links(world, server);
+    else if (what < 45)
+        sim_net_heal(sim);
+    return what < 45;
+}
+
 /* Called between steps, not from a timer: a crash must not happen inside a callback. */
 static void have_event(sim_world_t *world)
 {
@@ -124,6 +165,8 @@ static void have_event(sim_world_t *world)
     uint64_t what = sim_below(sim, 100);
     pd_log_memory_faults_t faults;
 
+    if (world->server_count > 1 && have_cluster_event(world, server))
+        return;
     if (what < 25 && sim_server_crash(server)) {
         return;
     } else if (what < 32 && sim_server_stop(server)) {
@@ -183,7 +226,7 @@ sim_world_t *sim_world_new(sim_t *sim)
     pd_log_memory_options_t log_options = {
         .loop = sim_loops_at(&sim->loops, SIM_LOOP_BROKER),
         .seed = pd_random_u64(&sim->random),
-        .exclusive = sim_chance(sim, 30),
+        .exclusive = sim_chance(sim, 30) && sim->server_count == 1,
         .first_offset = sim_chance(sim, 50) ? 0 : 1000,
         .foreign = foreign,
         .foreign_ctx = sim,
@@ -228,6 +271,7 @@ void sim_world_calm(sim_world_t *world)
     calm_faults(&faults);
     pd_log_memory_set_faults(world->storage, &faults);
     sim->loops.full_ppm = 0;
+    sim_net_heal(sim);
     for (uint32_t i = 0; i < sim->loops.count; i++)
         sim->loops.items[i].stuck_until_ns = 0;
     pd_loop_timer_stop(sim_clients_loop(sim), &world->event_timer);

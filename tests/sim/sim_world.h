@@ -14,7 +14,8 @@ struct sim_world {
     pd_store_shared_t *store_shared;
     sim_server_t servers[SIM_SERVER_COUNT_MAX];
     uint32_t server_count;
-    bool hectic; /* faults follow one another closely */
+    bool cut[SIM_SERVER_COUNT_MAX][SIM_SERVER_COUNT_MAX]; /* sim_net: from, to */
+    bool hectic;                                          /* faults follow one another closely */
     bool event_due;
     pd_timer_t event_timer;
 };
