@@ -12,7 +12,7 @@ from tests.cluster.node import Node
 from tests.crash.load import AGAIN, Load
 from tests.parity.harness.commands import payloads
 
-GOES_ON_TIMEOUT_S = 60
+GOES_ON_TIMEOUT_S = 120
 PROBE_TIMEOUT_S = 0.5
 
 
