@@ -18,6 +18,19 @@ LOCAL_RESULT = {
 }
 
 
+async def version_recorded(t: Case, handle, run_id: str | None = None) -> None:
+    """Awaits the last of Mixed's steps without a query. A query that goes with the task of a local
+    activity makes the Python SDK record a history that it cannot replay, with any server."""
+
+    async def recorded() -> bool:
+        return any(
+            event.marker_recorded_event_attributes.marker_name in ("core_patch", "Version")
+            for event in await t.events(handle, run_id)
+        )
+
+    await t.until(recorded, "the marker of the version")
+
+
 @case(language="python")
 @case(language="go")
 async def mixed(t: Case, language: str) -> None:
@@ -25,6 +38,7 @@ async def mixed(t: Case, language: str) -> None:
     signals, queries, and continue-as-new."""
     async with t.worker(language):
         handle = await t.start("Mixed", 1)
+        await version_recorded(t, handle)
         await t.answers(handle, "stage", "waiting")
         first_run = (await handle.describe()).run_id
         await handle.signal("say", "one")
@@ -35,6 +49,7 @@ async def mixed(t: Case, language: str) -> None:
 
         await t.until(continued, "the second run")
         following = t.client.get_workflow_handle(handle.id)
+        await version_recorded(t, following)
         await t.answers(following, "stage", "waiting")
         await following.signal("say", "three")
         await following.signal("say", "four")
