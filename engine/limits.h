@@ -37,7 +37,7 @@ enum {
     PD_LINK_COUNT_MAX = 10,
     PD_HISTORY_EVENT_COUNT_MAX = 50 * 1024,
     PD_HISTORY_EVENT_COUNT_SUGGEST_CONTINUE_AS_NEW = 4 * 1024,
-    PD_BUFFERED_EVENT_COUNT_MAX = 100,
+    PD_BUFFERED_EVENT_COUNT_MAX = 10000, /* docs/decisions/buffered-events.md */
     PD_BUFFERED_QUERY_COUNT_MAX = 1, /* that wait for a run's next workflow task */
     PD_SIGNAL_COUNT_MAX = 10000,
     PD_PENDING_ACTIVITY_COUNT_MAX = 2000,

@@ -351,6 +351,20 @@ async def too_many_buffered_events(t: Session):
 
 
 @program
+async def too_much_buffered(t: Session):
+    """Buffered events of more than 2 MiB force-fail the running workflow task."""
+    await t.start()
+    task = await t.poll()
+    for number in range(3):
+        await t.signal(f"s{number}", "x" * 900_000)
+    await t.error("completion", t.complete(task))
+    events = await t.events()
+    for event in events:
+        event.ClearField("workflow_execution_signaled_event_attributes")
+    t.value("events", events)
+
+
+@program
 async def unhandled_command_for_each_close(t: Session):
     """A close command with buffered events fails the task; the events are flushed; the next attempt
     may close."""
