@@ -38,7 +38,7 @@ enum {
     PD_HISTORY_EVENT_COUNT_MAX = 50 * 1024,
     PD_HISTORY_EVENT_COUNT_SUGGEST_CONTINUE_AS_NEW = 4 * 1024,
     PD_BUFFERED_EVENT_COUNT_MAX = 10000, /* docs/decisions/buffered-events.md */
-    PD_BUFFERED_QUERY_COUNT_MAX = 1, /* that wait for a run's next workflow task */
+    PD_BUFFERED_QUERY_COUNT_MAX = 1,     /* that wait for a run's next workflow task */
     PD_SIGNAL_COUNT_MAX = 10000,
     PD_PENDING_ACTIVITY_COUNT_MAX = 2000,
     PD_PENDING_CHILD_COUNT_MAX = 2000,
