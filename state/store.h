@@ -51,7 +51,8 @@ typedef struct pd_store_shared_options {
     size_t block_cache_size;
     size_t write_buffer_size; /* for all partitions together */
     uint32_t store_count;     /* partitions that share it; 0: 4 */
-    bool in_memory;           /* RocksDB's memory env, for the simulator: survives pd_store_free */
+    bool in_memory;           /* RocksDB's memory env, for tests: survives pd_store_free */
+    bool simulated; /* no RocksDB at all, for the simulator: survives, and may be lost (below) */
 } pd_store_shared_options_t;
 
 /* A task that some worker may take now or later. */
@@ -76,6 +77,10 @@ typedef struct pd_store_position {
 pd_status_t pd_store_shared_new(const pd_store_shared_options_t *options,
                                 pd_store_shared_t **shared, pd_error_t *error) PD_MUST_USE;
 void pd_store_shared_free(pd_store_shared_t *shared);
+/* Simulated stores below the path, none of them open, lose their newest flushes, as many as `draw`
+ * says of those that can be lost: what a crash may take from RocksDB without its WAL. */
+void pd_store_shared_lose(pd_store_shared_t *shared, const char *path,
+                          size_t (*draw)(void *ctx, size_t flush_count), void *ctx);
 /* Bytes in the block cache. @thread any */
 size_t pd_store_shared_cache_usage(const pd_store_shared_t *shared);
 

@@ -128,7 +128,10 @@ typedef struct pdi_inbox_source {
 
 typedef struct pdi_command_id pdi_command_id_t;
 
+struct pdi_memory_disk;
+
 struct pd_store_shared {
+    struct pdi_memory_disk *disk; /* NULL: the stores are RocksDB's */
     rocksdb_cache_t *block_cache;
     rocksdb_env_t *env;
     size_t write_buffer_size; /* of one store */

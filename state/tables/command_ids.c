@@ -71,10 +71,9 @@ pd_status_t pd_store_command_id_seen(pd_store_t *store, const char *namespace_id
                                      const char *workflow_id, const char *command_id, bool *seen,
                                      pd_error_t *error)
 {
-    rocksdb_pinnableslice_t *value;
+    pdi_value_t value;
     pdi_command_id_t *id;
     pd_status_t status;
-    pd_bytes_t bytes;
     int64_t time_ns = INT64_MIN;
 
     id_key(&store->key, namespace_id, workflow_id, command_id);
@@ -86,11 +85,11 @@ pd_status_t pd_store_command_id_seen(pd_store_t *store, const char *namespace_id
         return PD_OK;
     }
     *seen = false;
-    PD_TRY(pdi_db_get(&store->db, PDI_TABLE_COMMAND_IDS, &store->key, &value, &bytes, error));
-    if (!value)
+    PD_TRY(pdi_db_get(&store->db, PDI_TABLE_COMMAND_IDS, &store->key, &value, error));
+    if (!value.found)
         return PD_OK;
-    status = row_time(pdi_key_bytes(&store->key), bytes, &time_ns, error);
-    rocksdb_pinnableslice_destroy(value);
+    status = row_time(pdi_key_bytes(&store->key), value.bytes, &time_ns, error);
+    pdi_value_release(&value);
     *seen = time_ns >= store->command_ids_before_ns;
     return status;
 }
@@ -116,8 +115,8 @@ static void time_key(pdi_key_t *key, int64_t time_ns, pd_bytes_t id)
 static pd_status_t delete_old(void *ctx, pd_bytes_t key, pd_bytes_t value, pd_error_t *error)
 {
     pd_store_t *store = ctx;
-    rocksdb_pinnableslice_t *row;
-    pd_bytes_t id = key, bytes;
+    pdi_value_t row;
+    pd_bytes_t id = key;
     int64_t time_ns = 0;
     uint64_t time;
     pd_status_t status;
@@ -130,11 +129,11 @@ static pd_status_t delete_old(void *ctx, pd_bytes_t key, pd_bytes_t value, pd_er
     pdi_key_clear(&store->key);
     pdi_key_put_bytes(&store->key, id.data, id.size);
     /* It may have been seen again since. */
-    PD_TRY(pdi_db_get(&store->db, PDI_TABLE_COMMAND_IDS, &store->key, &row, &bytes, error));
-    if (!row)
+    PD_TRY(pdi_db_get(&store->db, PDI_TABLE_COMMAND_IDS, &store->key, &row, error));
+    if (!row.found)
         return PD_OK;
-    status = row_time(id, bytes, &time_ns, error);
-    rocksdb_pinnableslice_destroy(row);
+    status = row_time(id, row.bytes, &time_ns, error);
+    pdi_value_release(&row);
     if (status == PD_OK && time_ns < store->command_ids_before_ns)
         pdi_batch_delete(&store->db, PDI_TABLE_COMMAND_IDS, id);
     return status;
@@ -203,19 +202,18 @@ void pdi_command_ids_free(pd_store_t *store)
 
 pd_status_t pdi_command_ids_load(pd_store_t *store, pd_error_t *error)
 {
-    rocksdb_pinnableslice_t *value;
+    pdi_value_t value;
     pd_status_t status;
-    pd_bytes_t bytes;
 
     store->command_ids_before_ns = store->command_ids_stored_before_ns = INT64_MIN;
     before_key(&store->key);
-    PD_TRY(pdi_db_get(&store->db, PDI_TABLE_COMMAND_IDS, &store->key, &value, &bytes, error));
-    if (!value)
+    PD_TRY(pdi_db_get(&store->db, PDI_TABLE_COMMAND_IDS, &store->key, &value, error));
+    if (!value.found)
         return PD_OK;
-    status =
-        row_time(pdi_key_bytes(&store->key), bytes, &store->command_ids_stored_before_ns, error);
+    status = row_time(pdi_key_bytes(&store->key), value.bytes, &store->command_ids_stored_before_ns,
+                      error);
     store->command_ids_before_ns = store->command_ids_stored_before_ns;
-    rocksdb_pinnableslice_destroy(value);
+    pdi_value_release(&value);
     return status;
 }
 

@@ -37,23 +37,22 @@ void pdi_current_delete(pd_store_t *store, const pdi_workflow_t *workflow)
 pd_status_t pdi_current_load(pd_store_t *store, const pdi_workflow_t *workflow, char **run_id,
                              pd_error_t *error)
 {
-    rocksdb_pinnableslice_t *value;
+    pdi_value_t value;
     Perdure__V1__CurrentRunRow *row;
-    pd_bytes_t bytes;
     pd_status_t status = PD_OK;
 
     *run_id = NULL;
     pdi_current_key(workflow, &store->key);
-    PD_TRY(pdi_db_get(&store->db, PDI_TABLE_CURRENT_RUNS, &store->key, &value, &bytes, error));
-    if (!value)
+    PD_TRY(pdi_db_get(&store->db, PDI_TABLE_CURRENT_RUNS, &store->key, &value, error));
+    if (!value.found)
         return PD_OK;
-    row = perdure__v1__current_run_row__unpack(NULL, bytes.size, bytes.data);
+    row = perdure__v1__current_run_row__unpack(NULL, value.bytes.size, value.bytes.data);
     if (row && row->run_id[0])
         *run_id = pd_strdup(row->run_id);
     else
         status = pdi_row_corrupt(PDI_TABLE_CURRENT_RUNS, pdi_key_bytes(&store->key),
                                  "malformed row", error);
     pdi_message_free(row);
-    rocksdb_pinnableslice_destroy(value);
+    pdi_value_release(&value);
     return status;
 }

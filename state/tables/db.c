@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/memory.h"
 #include "state/store_private.h"
+#include "state/tables/memory_db.h"
 
 enum {
     STORE_COUNT_DEFAULT = 4,
@@ -54,11 +55,20 @@ pd_status_t pd_store_shared_new(const pd_store_shared_options_t *options, pd_sto
     uint32_t store_count = options->store_count ? options->store_count : STORE_COUNT_DEFAULT;
 
     shared->in_memory = options->in_memory;
+    if (options->simulated)
+        shared->disk = pdi_memory_disk_new();
     shared->env = options->in_memory ? rocksdb_create_mem_env() : rocksdb_create_default_env();
     shared->block_cache = rocksdb_cache_create_lru(options->block_cache_size);
     shared->write_buffer_size = options->write_buffer_size / store_count;
     *out = shared;
     return PD_OK;
+}
+
+void pd_store_shared_lose(pd_store_shared_t *shared, const char *path,
+                          size_t (*draw)(void *ctx, size_t flush_count), void *ctx)
+{
+    if (shared->disk)
+        pdi_memory_disk_lose(shared->disk, path, draw, ctx);
 }
 
 void pd_store_shared_free(pd_store_shared_t *shared)
@@ -67,12 +77,14 @@ void pd_store_shared_free(pd_store_shared_t *shared)
         return;
     rocksdb_cache_destroy(shared->block_cache);
     rocksdb_env_destroy(shared->env);
+    pdi_memory_disk_free(shared->disk);
     pd_free(shared);
 }
 
 /* ---- opening ---- */
 
-pd_status_t pdi_db_error(char *text, const char *doing, pd_error_t *error)
+/* Takes RocksDB's error text; PD_OK when there is none. */
+static pd_status_t db_error(char *text, const char *doing, pd_error_t *error)
 {
     pd_status_t status = PD_IO;
 
@@ -104,6 +116,8 @@ static uint64_t number_of(const pd_store_t *store, int table, const char *proper
 void pd_store_memory(const pd_store_t *store, pd_store_memory_t *memory)
 {
     memory->memtable_size = memory->table_reader_size = 0;
+    if (store->db.memory)
+        return;
     for (int i = 0; i < PDI_TABLE_COUNT; i++) {
         memory->memtable_size += number_of(store, i, "rocksdb.size-all-mem-tables");
         memory->table_reader_size += number_of(store, i, "rocksdb.estimate-table-readers-mem");
@@ -255,12 +269,16 @@ pd_status_t pdi_db_open(pdi_db_t *db, const pd_store_options_t *options, pd_erro
     char *text = NULL;
     pd_status_t status;
 
+    *db = (pdi_db_t){0};
+    if (options->shared->disk)
+        return pdi_memory_db_open(options->shared->disk, options->path, PDI_TABLE_COUNT,
+                                  &db->memory, error);
     for (int i = 0; i < PDI_TABLE_COUNT; i++)
         family_options[i] = options_new(options->shared, (pdi_table_t)i);
     open_rocks(db, options, family_options, &text);
     for (int i = 0; i < PDI_TABLE_COUNT; i++)
         rocksdb_options_destroy(family_options[i]);
-    status = pdi_db_error(text, options->path, error);
+    status = db_error(text, options->path, error);
     if (status != PD_OK) {
         db->rocks = NULL;
         return status;
@@ -278,6 +296,9 @@ pd_status_t pdi_db_open(pdi_db_t *db, const pd_store_options_t *options, pd_erro
 pd_status_t pdi_db_checkpoint(pdi_db_t *db, const char *path, pd_error_t *error)
 {
     char *text = NULL;
+
+    if (db->memory)
+        return pd_error_set(error, PD_IO, "a simulated store makes no checkpoints");
     rocksdb_checkpoint_t *checkpoint = rocksdb_checkpoint_object_create(db->rocks, &text);
 
     if (checkpoint) {
@@ -285,11 +306,14 @@ pd_status_t pdi_db_checkpoint(pdi_db_t *db, const char *path, pd_error_t *error)
         rocksdb_checkpoint_create(checkpoint, path, 0, &text);
         rocksdb_checkpoint_object_destroy(checkpoint);
     }
-    return pdi_db_error(text, "making a checkpoint", error);
+    return db_error(text, "making a checkpoint", error);
 }
 
 void pdi_db_close(pdi_db_t *db)
 {
+    if (db->memory)
+        pdi_memory_db_close(db->memory);
+    db->memory = NULL;
     if (!db->rocks)
         return;
     rocksdb_writebatch_destroy(db->batch);
@@ -304,30 +328,84 @@ void pdi_db_close(pdi_db_t *db)
 
 /* ---- rows ---- */
 
-pd_status_t pdi_db_get(pdi_db_t *db, pdi_table_t table, const pdi_key_t *key,
-                       rocksdb_pinnableslice_t **value, pd_bytes_t *bytes, pd_error_t *error)
+pd_status_t pdi_db_get(pdi_db_t *db, pdi_table_t table, const pdi_key_t *key, pdi_value_t *value,
+                       pd_error_t *error)
 {
     char *text = NULL;
     size_t size;
 
-    *value = rocksdb_get_pinned_cf(db->rocks, db->read, db->families[table],
-                                   (const char *)key->data, key->size, &text);
-    PD_TRY(pdi_db_error(text, "reading", error));
-    if (*value) {
-        bytes->data = (const uint8_t *)rocksdb_pinnableslice_value(*value, &size);
-        bytes->size = size;
+    value->pin = NULL;
+    if (db->memory) {
+        value->found = pdi_memory_db_get(db->memory, table, pdi_key_bytes(key), &value->bytes);
+        return PD_OK;
+    }
+    value->pin = rocksdb_get_pinned_cf(db->rocks, db->read, db->families[table],
+                                       (const char *)key->data, key->size, &text);
+    value->found = value->pin != NULL;
+    PD_TRY(db_error(text, "reading", error));
+    if (value->found) {
+        value->bytes.data = (const uint8_t *)rocksdb_pinnableslice_value(value->pin, &size);
+        value->bytes.size = size;
     }
     return PD_OK;
 }
 
+void pdi_value_release(pdi_value_t *value)
+{
+    if (value->pin)
+        rocksdb_pinnableslice_destroy(value->pin);
+    value->pin = NULL;
+}
+
+static void copy_key(pdi_key_t *key, const void *data, size_t size)
+{
+    pdi_key_clear(key);
+    pdi_key_put_bytes(key, data, size);
+}
+
+pd_status_t pdi_db_seek(pdi_db_t *db, pdi_table_t table, const pdi_key_t *from, pdi_key_t *key,
+                        bool *found, pd_error_t *error)
+{
+    rocksdb_iterator_t *iter;
+    pd_bytes_t at, ignored;
+    char *text = NULL;
+
+    if (db->memory) {
+        *found = pdi_memory_db_row(db->memory, table, pdi_key_bytes(from), 0, &at, &ignored);
+        if (*found)
+            copy_key(key, at.data, at.size);
+        return PD_OK;
+    }
+    iter = rocksdb_create_iterator_cf(db->rocks, db->read, db->families[table]);
+    rocksdb_iter_seek(iter, (const char *)from->data, from->size);
+    rocksdb_iter_get_error(iter, &text);
+    *found = !text && rocksdb_iter_valid(iter);
+    if (*found) {
+        size_t size;
+        const char *data = rocksdb_iter_key(iter, &size);
+
+        copy_key(key, data, size);
+    }
+    rocksdb_iter_destroy(iter);
+    return db_error(text, "reading", error);
+}
+
 void pdi_batch_put(pdi_db_t *db, pdi_table_t table, pd_bytes_t key, pd_bytes_t value)
 {
+    if (db->memory) {
+        pdi_memory_db_put(db->memory, table, key, value);
+        return;
+    }
     rocksdb_writebatch_put_cf(db->batch, db->families[table], (const char *)key.data, key.size,
                               (const char *)value.data, value.size);
 }
 
 void pdi_batch_delete(pdi_db_t *db, pdi_table_t table, pd_bytes_t key)
 {
+    if (db->memory) {
+        pdi_memory_db_delete(db->memory, table, key);
+        return;
+    }
     rocksdb_writebatch_delete_cf(db->batch, db->families[table], (const char *)key.data, key.size);
 }
 
@@ -335,8 +413,12 @@ pd_status_t pdi_batch_write(pdi_db_t *db, pd_error_t *error)
 {
     char *text = NULL;
 
+    if (db->memory) {
+        pdi_memory_db_write(db->memory);
+        return PD_OK;
+    }
     rocksdb_write(db->rocks, db->write, db->batch, &text);
-    PD_TRY(pdi_db_error(text, "writing", error));
+    PD_TRY(db_error(text, "writing", error));
     rocksdb_writebatch_clear(db->batch);
     return PD_OK;
 }
@@ -347,14 +429,28 @@ pd_status_t pdi_db_each(pdi_db_t *db, pdi_table_t table, pdi_row_fn each, void *
     return pdi_db_each_from(db, table, pd_bytes("", 0), each, ctx, error);
 }
 
+static pd_status_t each_in_memory(pdi_db_t *db, pdi_table_t table, pd_bytes_t from, pdi_row_fn each,
+                                  void *ctx, pd_error_t *error)
+{
+    pd_status_t status = PD_OK;
+    pd_bytes_t key, value;
+
+    for (size_t i = 0;
+         status == PD_OK && pdi_memory_db_row(db->memory, table, from, i, &key, &value); i++)
+        status = each(ctx, key, value, error);
+    return status;
+}
+
 pd_status_t pdi_db_each_from(pdi_db_t *db, pdi_table_t table, pd_bytes_t from, pdi_row_fn each,
                              void *ctx, pd_error_t *error)
 {
-    rocksdb_iterator_t *iter =
-        rocksdb_create_iterator_cf(db->rocks, db->read_all, db->families[table]);
     pd_status_t status = PD_OK;
+    rocksdb_iterator_t *iter;
     char *text = NULL;
 
+    if (db->memory)
+        return each_in_memory(db, table, from, each, ctx, error);
+    iter = rocksdb_create_iterator_cf(db->rocks, db->read_all, db->families[table]);
     rocksdb_iter_seek(iter, (const char *)from.data, from.size);
     for (; status == PD_OK && rocksdb_iter_valid(iter); rocksdb_iter_next(iter)) {
         size_t key_size, value_size;
@@ -365,7 +461,7 @@ pd_status_t pdi_db_each_from(pdi_db_t *db, pdi_table_t table, pd_bytes_t from, p
     }
     if (status == PD_OK) {
         rocksdb_iter_get_error(iter, &text);
-        status = pdi_db_error(text, "reading", error);
+        status = db_error(text, "reading", error);
     }
     rocksdb_iter_destroy(iter);
     return status;

@@ -114,19 +114,18 @@ static bool row_fits(const pdi_row_t *row, const pdi_workflow_t *workflow, const
 pd_status_t pdi_executions_load(pd_store_t *store, pdi_run_t *run, const char *run_id,
                                 pd_error_t *error)
 {
-    rocksdb_pinnableslice_t *value;
-    pd_bytes_t bytes;
+    pdi_value_t value;
     pd_status_t status;
 
     pdi_current_key(run->workflow, &store->key);
     pdi_key_put_id(&store->key, run_id);
-    PD_TRY(pdi_db_get(&store->db, PDI_TABLE_EXECUTIONS, &store->key, &value, &bytes, error));
-    if (!value)
+    PD_TRY(pdi_db_get(&store->db, PDI_TABLE_EXECUTIONS, &store->key, &value, error));
+    if (!value.found)
         return PD_NOT_FOUND;
-    status = decode_row(run, pdi_key_bytes(&store->key), bytes, error);
+    status = decode_row(run, pdi_key_bytes(&store->key), value.bytes, error);
     if (status == PD_OK && !row_fits(run->exec.row, run->workflow, run_id))
         status = pdi_row_corrupt(PDI_TABLE_EXECUTIONS, pdi_key_bytes(&store->key),
                                  "the row is another run's", error);
-    rocksdb_pinnableslice_destroy(value);
+    pdi_value_release(&value);
     return status;
 }

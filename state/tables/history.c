@@ -126,28 +126,24 @@ static bool take_events(pdi_history_reader_t *reader, pdi_event_cursor_t *cursor
 static pd_status_t seek_batch(pd_store_t *store, const pdi_run_t *run, int64_t event_id,
                               int64_t *first_event_id, pd_error_t *error)
 {
-    pdi_db_t *db = &store->db;
-    rocksdb_iterator_t *iter =
-        rocksdb_create_iterator_cf(db->rocks, db->read, db->families[PDI_TABLE_HISTORY]);
-    char *text = NULL;
     pd_status_t status;
+    pdi_key_t key;
+    bool found;
 
-    batch_key(run, event_id, &store->key);
-    rocksdb_iter_seek(iter, (const char *)store->key.data, store->key.size);
-    rocksdb_iter_get_error(iter, &text);
-    status = pdi_db_error(text, "reading history", error);
     *first_event_id = 0;
-    if (status == PD_OK && rocksdb_iter_valid(iter)) {
-        size_t size, run_size = store->key.size - 8;
-        const char *key = rocksdb_iter_key(iter, &size);
-        pd_bytes_t number = pd_bytes(key + run_size, 8);
+    pdi_key_init(&key);
+    batch_key(run, event_id, &store->key);
+    status = pdi_db_seek(&store->db, PDI_TABLE_HISTORY, &store->key, &key, &found, error);
+    if (status == PD_OK && found) {
+        size_t run_size = store->key.size - 8;
+        pd_bytes_t number = pd_bytes(key.data + run_size, 8);
         uint64_t inverted;
 
-        if (size == store->key.size && memcmp(key, store->key.data, run_size) == 0 &&
+        if (key.size == store->key.size && memcmp(key.data, store->key.data, run_size) == 0 &&
             pdi_key_get_u64(&number, &inverted))
             *first_event_id = (int64_t)~inverted;
     }
-    rocksdb_iter_destroy(iter);
+    pdi_key_deinit(&key);
     return status;
 }
 
@@ -176,16 +172,17 @@ static pd_status_t read_batch(pd_store_t *store, const pdi_run_t *run, int64_t f
                               pd_error_t *error)
 {
     pdi_event_cursor_t cursor = {.event_id = first_event_id};
-    rocksdb_pinnableslice_t *value;
+    pdi_value_t value;
     pd_status_t status;
 
     batch_key(run, first_event_id, &store->key);
-    PD_TRY(pdi_db_get(&store->db, PDI_TABLE_HISTORY, &store->key, &value, &cursor.rest, error));
-    if (!value)
+    PD_TRY(pdi_db_get(&store->db, PDI_TABLE_HISTORY, &store->key, &value, error));
+    if (!value.found)
         return PD_CORRUPT;
+    cursor.rest = value.bytes;
     *enough = !take_events(reader, &cursor, &status);
     *next_event_id = cursor.event_id;
-    rocksdb_pinnableslice_destroy(value);
+    pdi_value_release(&value);
     return status;
 }
 

@@ -11,17 +11,16 @@ static void meta_key(pdi_key_t *key)
 
 pd_status_t pdi_meta_load(pd_store_t *store, pd_error_t *error)
 {
-    rocksdb_pinnableslice_t *value;
+    pdi_value_t value;
     Perdure__V1__MetaRow *row;
-    pd_bytes_t bytes;
     pd_status_t status = PD_OK;
 
     store->position = (pd_store_position_t){.applied_offset = -1, .commands_through = -1};
     meta_key(&store->key);
-    PD_TRY(pdi_db_get(&store->db, PDI_TABLE_META, &store->key, &value, &bytes, error));
-    if (!value)
+    PD_TRY(pdi_db_get(&store->db, PDI_TABLE_META, &store->key, &value, error));
+    if (!value.found)
         return PD_OK;
-    row = perdure__v1__meta_row__unpack(NULL, bytes.size, bytes.data);
+    row = perdure__v1__meta_row__unpack(NULL, value.bytes.size, value.bytes.data);
     if (!row || row->running_hash.len != sizeof(store->position.running_hash)) {
         status =
             pdi_row_corrupt(PDI_TABLE_META, pdi_key_bytes(&store->key), "malformed row", error);
@@ -37,7 +36,7 @@ pd_status_t pdi_meta_load(pd_store_t *store, pd_error_t *error)
         memcpy(store->position.running_hash, row->running_hash.data, row->running_hash.len);
     }
     pdi_message_free(row);
-    rocksdb_pinnableslice_destroy(value);
+    pdi_value_release(&value);
     return status;
 }
 

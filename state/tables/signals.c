@@ -58,17 +58,16 @@ static pd_status_t load_chunk(pdi_run_t *run, pd_bytes_t key, pd_bytes_t bytes, 
 pd_status_t pdi_signals_load(pd_store_t *store, pdi_run_t *run, pd_error_t *error)
 {
     for (uint32_t i = 0; i < run->flushed.signal_chunk_count; i++) {
-        rocksdb_pinnableslice_t *value;
-        pd_bytes_t bytes;
+        pdi_value_t value;
         pd_status_t status;
 
         chunk_key(run, i, &store->key);
-        PD_TRY(pdi_db_get(&store->db, PDI_TABLE_SIGNALS, &store->key, &value, &bytes, error));
-        if (!value)
+        PD_TRY(pdi_db_get(&store->db, PDI_TABLE_SIGNALS, &store->key, &value, error));
+        if (!value.found)
             return pdi_row_corrupt(PDI_TABLE_SIGNALS, pdi_key_bytes(&store->key), "missing row",
                                    error);
-        status = load_chunk(run, pdi_key_bytes(&store->key), bytes, error);
-        rocksdb_pinnableslice_destroy(value);
+        status = load_chunk(run, pdi_key_bytes(&store->key), value.bytes, error);
+        pdi_value_release(&value);
         PD_TRY(status);
     }
     if (run->exec.row->n_signal_request_ids != run->flushed.signal_count)

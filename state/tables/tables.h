@@ -30,7 +30,11 @@ typedef enum pdi_table {
     PDI_TABLE_COUNT,
 } pdi_table_t;
 
+struct pdi_memory_db;
+
+/* Either RocksDB or, for the simulator, memory_db.h; db.c alone tells them apart. */
 typedef struct pdi_db {
+    struct pdi_memory_db *memory; /* NULL: RocksDB */
     rocksdb_t *rocks;
     rocksdb_column_family_handle_t *families[PDI_TABLE_COUNT];
     rocksdb_readoptions_t *read;
@@ -38,6 +42,13 @@ typedef struct pdi_db {
     rocksdb_writeoptions_t *write;
     rocksdb_writebatch_t *batch; /* the held one, while there is one */
 } pdi_db_t;
+
+/* A row that was looked for. */
+typedef struct pdi_value {
+    bool found;
+    pd_bytes_t bytes; /* lent until pdi_value_release, and the next write */
+    rocksdb_pinnableslice_t *pin;
+} pdi_value_t;
 
 /* ---- db.c ---- */
 const char *pdi_table_name(pdi_table_t table);
@@ -48,12 +59,14 @@ void pdi_db_close(pdi_db_t *db);
 /* What was written last, as another database in `path`, which must not exist; its files are hard
  * links where that can be. Beside the writing thread. PD_IO. @thread any */
 pd_status_t pdi_db_checkpoint(pdi_db_t *db, const char *path, pd_error_t *error) PD_MUST_USE;
-/* Takes RocksDB's error text; PD_OK when there is none. */
-pd_status_t pdi_db_error(char *text, const char *doing, pd_error_t *error) PD_MUST_USE;
-/* *value is NULL when there is no such row; else destroy it after use. PD_IO. */
-pd_status_t pdi_db_get(pdi_db_t *db, pdi_table_t table, const pdi_key_t *key,
-                       rocksdb_pinnableslice_t **value, pd_bytes_t *bytes,
+/* Release the value after use, where it was found. PD_IO. */
+pd_status_t pdi_db_get(pdi_db_t *db, pdi_table_t table, const pdi_key_t *key, pdi_value_t *value,
                        pd_error_t *error) PD_MUST_USE;
+void pdi_value_release(pdi_value_t *value);
+/* The first key that is not below `from` (history: of the same run); *found tells whether there is
+ * one. PD_IO. */
+pd_status_t pdi_db_seek(pdi_db_t *db, pdi_table_t table, const pdi_key_t *from, pdi_key_t *key,
+                        bool *found, pd_error_t *error) PD_MUST_USE;
 void pdi_batch_put(pdi_db_t *db, pdi_table_t table, pd_bytes_t key, pd_bytes_t value);
 void pdi_batch_delete(pdi_db_t *db, pdi_table_t table, pd_bytes_t key);
 pd_status_t pdi_batch_write(pdi_db_t *db, pd_error_t *error) PD_MUST_USE;

@@ -20,7 +20,11 @@ enum {
     REGRESSION_COUNT_MAX = 1000,
     FAILURE_COUNT_MAX = 20,
     SEED_SECONDS_MAX = 120,
+    ARGUMENTS_SIZE = 100,
+    SIM_STORE_COUNT = SIM_STORE_MEMORY + 1,
 };
+
+static const char *const store_names[SIM_STORE_COUNT] = {"by-seed", "rocksdb", "memory"};
 
 /* Sanitizers read these before main. Half the time would go into stacks of allocations; a seed that
  * fails is run again with ASAN_OPTIONS=malloc_context_size=30 to see them. */
@@ -31,7 +35,7 @@ const char *__asan_default_options(void)
 }
 
 typedef struct program {
-    sim_options_t options;
+    sim_options_t options; /* of all runs; seeds are theirs */
     uint64_t first, count;
     const char *regressions; /* a file of seeds to run as well */
     bool progress;
@@ -40,35 +44,52 @@ typedef struct program {
     unsigned failure_count;
 } program_t;
 
-static void run_batch(program_t *program, const uint64_t *seeds, uint64_t count)
+static void run_batch(program_t *program, const sim_options_t *runs, uint64_t count)
 {
     for (uint64_t i = 0; i < count; i++) {
-        sim_options_t options = program->options;
-
         *program->current = i;
-        options.seed = seeds[i];
         alarm(SEED_SECONDS_MAX); /* a seed that does not end is a failure, too */
-        sim_run(&options);
+        sim_run(&runs[i]);
     }
     alarm(0);
     *program->current = count; /* what fails now is a leak */
 }
 
-static void tell(program_t *program, const uint64_t *seeds, uint64_t done, uint64_t count,
-                 int status)
+/* What else than the seed makes the run. */
+static const char *arguments(const sim_options_t *run, char text[ARGUMENTS_SIZE])
 {
-    program->failure_count++;
-    if (done < count)
-        fprintf(stderr, "sim: seed %llu FAILED (%s %d); again: sim --seed %llu --verbose\n",
-                (unsigned long long)seeds[done], WIFSIGNALED(status) ? "signal" : "exit",
-                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
-                (unsigned long long)seeds[done]);
-    else
-        fprintf(stderr, "sim: a seed of %llu … %llu LEAKED; again: sim --seed N for each\n",
-                (unsigned long long)seeds[0], (unsigned long long)seeds[count - 1]);
+    int size = 0;
+
+    text[0] = '\0';
+    if (run->server_count)
+        size += snprintf(text, ARGUMENTS_SIZE, " --servers %u", run->server_count);
+    if (run->step_count)
+        size += snprintf(text + size, ARGUMENTS_SIZE - (size_t)size, " --steps %llu",
+                         (unsigned long long)run->step_count);
+    if (run->store)
+        snprintf(text + size, ARGUMENTS_SIZE - (size_t)size, " --store %s",
+                 store_names[run->store]);
+    return text;
 }
 
-static void run_apart(program_t *program, const uint64_t *seeds, uint64_t count)
+static void tell(program_t *program, const sim_options_t *runs, uint64_t done, uint64_t count,
+                 int status)
+{
+    char text[ARGUMENTS_SIZE];
+
+    program->failure_count++;
+    if (done < count)
+        fprintf(stderr, "sim: seed %llu FAILED (%s %d); again: sim --seed %llu%s --verbose\n",
+                (unsigned long long)runs[done].seed, WIFSIGNALED(status) ? "signal" : "exit",
+                WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status),
+                (unsigned long long)runs[done].seed, arguments(&runs[done], text));
+    else
+        fprintf(stderr, "sim: a seed of %llu … %llu LEAKED; again: sim --seed N%s for each\n",
+                (unsigned long long)runs[0].seed, (unsigned long long)runs[count - 1].seed,
+                arguments(&runs[0], text));
+}
+
+static void run_apart(program_t *program, const sim_options_t *runs, uint64_t count)
 {
     uint64_t start = 0;
 
@@ -79,7 +100,7 @@ static void run_apart(program_t *program, const uint64_t *seeds, uint64_t count)
         fflush(NULL);
         child = fork();
         if (child == 0) {
-            run_batch(program, seeds + start, count - start);
+            run_batch(program, runs + start, count - start);
             exit(0);
         }
         if (child < 0 || waitpid(child, &status, 0) != child) {
@@ -89,21 +110,52 @@ static void run_apart(program_t *program, const uint64_t *seeds, uint64_t count)
         program->run_count += *program->current + (*program->current < count - start);
         if (status == 0)
             return;
-        tell(program, seeds + start, *program->current, count - start, status);
+        tell(program, runs + start, *program->current, count - start, status);
         start += *program->current + 1;
     }
 }
 
-/* Lines "<seed> <what it was>"; # begins a comment. All are read before the first child: one that
- * ends with the file still open would set its offset back for us, too. */
-static uint64_t read_regressions(const char *path, uint64_t seeds[REGRESSION_COUNT_MAX])
+static sim_store_t store_of(const char *name)
 {
-    FILE *file = fopen(path, "r");
+    for (int i = 0; i < SIM_STORE_COUNT; i++) {
+        if (strcmp(name, store_names[i]) == 0)
+            return (sim_store_t)i;
+    }
+    fprintf(stderr, "sim: there is no store %s\n", name);
+    exit(2);
+}
+
+/* The words "name=value" behind the seed. */
+static void read_words(char *at, sim_options_t *run)
+{
+    while (*(at += strspn(at, " \n"))) {
+        char *word = at;
+
+        at += strcspn(at, " \n");
+        if (*at)
+            *at++ = '\0';
+        if (strncmp(word, "servers=", 8) == 0)
+            run->server_count = (uint32_t)strtoul(word + 8, NULL, 10);
+        else if (strncmp(word, "steps=", 6) == 0)
+            run->step_count = strtoull(word + 6, NULL, 10);
+        else if (strncmp(word, "store=", 6) == 0)
+            run->store = store_of(word + 6);
+        else
+            return; /* what it was */
+    }
+}
+
+/* Lines "<seed> [servers=N] [steps=N] [store=NAME] <what it was>"; # begins a comment. All are read
+ * before the first child: one that ends with the file still open would set its offset back for us,
+ * too. */
+static uint64_t read_regressions(const program_t *program, sim_options_t *runs)
+{
+    FILE *file = fopen(program->regressions, "r");
     uint64_t count = 0;
     char line[256];
 
     if (!file) {
-        perror(path);
+        perror(program->regressions);
         exit(2);
     }
     while (fgets(line, sizeof(line), file)) {
@@ -116,7 +168,9 @@ static uint64_t read_regressions(const char *path, uint64_t seeds[REGRESSION_COU
             fprintf(stderr, "sim: more than %d regressions\n", REGRESSION_COUNT_MAX);
             exit(2);
         }
-        seeds[count++] = seed;
+        runs[count] = program->options;
+        runs[count].seed = seed;
+        read_words(end, &runs[count++]);
     }
     fclose(file);
     return count;
@@ -124,23 +178,25 @@ static uint64_t read_regressions(const char *path, uint64_t seeds[REGRESSION_COU
 
 static void run_regressions(program_t *program)
 {
-    uint64_t seeds[REGRESSION_COUNT_MAX];
-    uint64_t count = read_regressions(program->regressions, seeds);
+    static sim_options_t runs[REGRESSION_COUNT_MAX];
+    uint64_t count = read_regressions(program, runs);
 
     for (uint64_t i = 0; i < count; i++)
-        run_apart(program, &seeds[i], 1);
+        run_apart(program, &runs[i], 1);
 }
 
 static void run_all(program_t *program)
 {
-    uint64_t seeds[BATCH_COUNT];
+    sim_options_t runs[BATCH_COUNT];
 
     for (uint64_t at = 0; at < program->count && program->failure_count < FAILURE_COUNT_MAX;) {
         uint64_t count = 0;
 
-        for (; count < BATCH_COUNT && at < program->count; count++, at++)
-            seeds[count] = program->first + at;
-        run_apart(program, seeds, count);
+        for (; count < BATCH_COUNT && at < program->count; count++, at++) {
+            runs[count] = program->options;
+            runs[count].seed = program->first + at;
+        }
+        run_apart(program, runs, count);
         if (program->progress)
             fprintf(stderr, "sim: %llu of %llu, %u failed\n", (unsigned long long)at,
                     (unsigned long long)program->count, program->failure_count);
@@ -157,20 +213,17 @@ static const char usage[] =
     "  --regressions FILE  the seeds listed there\n"
     "  --progress          a line now and then\n"
     "  --servers N         server processes (default: 1)\n"
+    "  --store NAME        rocksdb, memory, or by-seed (default: memory, a tenth rocksdb)\n"
     "  --verbose           every step, and the server's diagnostics\n";
 
 static void parse(int argc, char **argv, program_t *program)
 {
     static const struct option longs[] = {
-        {"seed", required_argument, NULL, 's'},
-        {"seeds", required_argument, NULL, 'c'},
-        {"first", required_argument, NULL, 'f'},
-        {"steps", required_argument, NULL, 't'},
-        {"servers", required_argument, NULL, 'n'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"regressions", required_argument, NULL, 'r'},
-        {"progress", no_argument, NULL, 'p'},
-        {NULL, 0, NULL, 0},
+        {"seed", required_argument, NULL, 's'},    {"seeds", required_argument, NULL, 'c'},
+        {"first", required_argument, NULL, 'f'},   {"steps", required_argument, NULL, 't'},
+        {"servers", required_argument, NULL, 'n'}, {"store", required_argument, NULL, 'o'},
+        {"verbose", no_argument, NULL, 'v'},       {"regressions", required_argument, NULL, 'r'},
+        {"progress", no_argument, NULL, 'p'},      {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -198,6 +251,9 @@ static void parse(int argc, char **argv, program_t *program)
                 fprintf(stderr, "sim: at most %d servers\n", SIM_SERVER_COUNT_MAX);
                 exit(2);
             }
+            break;
+        case 'o':
+            program->options.store = store_of(optarg);
             break;
         case 'p':
             program->progress = true;

@@ -32,10 +32,15 @@ typedef struct sim_audit sim_audit_t;
 typedef struct sim_clients sim_clients_t;
 typedef struct sim_workers sim_workers_t;
 
+/* What keeps the rows. RocksDB takes most of a run's time and loses nothing here; memory_db.h loses
+ * the newest flushes at a crash. */
+typedef enum sim_store { SIM_STORE_BY_SEED, SIM_STORE_ROCKSDB, SIM_STORE_MEMORY } sim_store_t;
+
 typedef struct sim_options {
     uint64_t seed;
     uint64_t step_count;   /* of the part with faults; 0: the seed chooses */
     uint32_t server_count; /* 0: one */
+    sim_store_t store;
     bool verbose;
     pd_record_codec_t *command_codec, *rejected_codec, *member_codec;
     pd_record_codec_t *codec; /* of perdure.v1.Record; making one takes long, so runs share it */

@@ -144,6 +144,20 @@ bool sim_loops_step_now(sim_loops_t *loops)
     return self;
 }
 
+bool sim_loop_hurry(sim_loops_t *loops, uint32_t index)
+{
+    sim_loop_t *self = &loops->items[index];
+    pd_timer_t *timer = pd_timer_heap_first(&self->timers);
+
+    if (!timer)
+        return false;
+    pd_timer_heap_remove(&self->timers, timer);
+    loops->current = self;
+    timer->fire(timer);
+    loops->current = NULL;
+    return true;
+}
+
 /* When something will be to do on this loop, nothing being so now. */
 static int64_t next_ns(const sim_loop_t *self)
 {

@@ -43,6 +43,8 @@ pd_loop_t *sim_loops_at(sim_loops_t *loops, uint32_t index);
 bool sim_loops_step(sim_loops_t *loops);
 /* Runs one mail or timer that is due, stuck loops included; the clock stands. False: none is. */
 bool sim_loops_step_now(sim_loops_t *loops);
+/* Fires the loop's next timer before its time; the clock stands. False: it has none. */
+bool sim_loop_hurry(sim_loops_t *loops, uint32_t index);
 bool sim_loop_idle(const sim_loops_t *loops, uint32_t index);
 void sim_loop_stick(sim_loops_t *loops, uint32_t index, int64_t for_ns);
 

@@ -363,6 +363,12 @@ void sim_net_lose(sim_server_t *server, pd_frontend_t *frontend)
         reply_lost(self, "connection lost");
         pd_frontend_cancel(frontend, &self->call);
     }
+    LIST_FOREACH (self, &open_calls, link) {
+        if (self->from != server->net || self->replied)
+            continue;
+        reset(self);
+        reply_lost(self, "connection lost");
+    }
 }
 
 /* ---- faults ---- */

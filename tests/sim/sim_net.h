@@ -25,8 +25,8 @@ pd_peers_t sim_net_peers(sim_net_t *net);
 
 /* Those that other nodes sent it and it has not answered. */
 size_t sim_net_at_count(const sim_server_t *server);
-/* It died: their callers hear that they are lost, and it may stop working at them. `frontend` is
- * its own. */
+/* It died: their callers hear that they are lost, and it may stop working at them; what it asked of
+ * others is lost, too. `frontend` is its own. */
 void sim_net_lose(sim_server_t *server, pd_frontend_t *frontend);
 
 /* ---- faults ---- */

@@ -227,6 +227,35 @@ static void plan_start(sim_server_t *server)
                         sim_now_ns(sim) + sim_between(sim, 0, 5 * SIM_S));
 }
 
+static size_t draw_loss(void *ctx, size_t flush_count)
+{
+    sim_server_t *server = ctx;
+
+    if (pd_random_chance(&server->losses, 1, 2))
+        return 0;
+    return (size_t)pd_random_below(&server->losses, flush_count + 1);
+}
+
+/* RocksDB wrote some of the newest flushes to files, and others not yet. */
+static void lose_flushes(sim_server_t *server)
+{
+    char path[64];
+
+    snprintf(path, sizeof(path), "/%s/disk-%u/", server->name, server->disk);
+    pd_store_shared_lose(server->sim->world->store_shared, path, draw_loss, server);
+}
+
+/* One step towards the end of a life that crashed, all at one moment. The forward router tries some
+ * things again after a pause, calls in hand: a dead process does not, so the pause is over at once.
+ */
+static bool drain_step(sim_server_t *server)
+{
+    sim_loops_t *loops = &server->sim->loops;
+
+    return sim_loops_step_now(loops) ||
+           (server->forward && sim_loop_hurry(loops, server->loop_first));
+}
+
 bool sim_server_crash(sim_server_t *server)
 {
     sim_t *sim = server->sim;
@@ -245,11 +274,12 @@ bool sim_server_crash(sim_server_t *server)
     }
     pd_node_crash(server->node);
     for (uint32_t i = 0; !is_over(server); i++)
-        SIM_CHECK(sim, i < DRAIN_STEP_MAX && sim_loops_step_now(&sim->loops),
+        SIM_CHECK(sim, i < DRAIN_STEP_MAX && drain_step(server),
                   "%s crashed and does not end (state %d, calls open:%s)", server->name,
                   (int)server->state, sim_calls_at_text(server));
     server->frontend = frontend;
     end_life(server);
+    lose_flushes(server);
     plan_start(server);
     return true;
 }
@@ -300,6 +330,7 @@ void sim_server_init(sim_server_t *server, sim_t *sim, uint32_t index, uint32_t 
     server->index = index;
     server->loop_first = loop_first;
     server->loop_count = loop_count;
+    pd_random_init(&server->losses, sim->options.seed << 8 | index);
     snprintf(server->name, sizeof(server->name), "node-%u", index);
 }
 

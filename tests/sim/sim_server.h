@@ -39,6 +39,8 @@ typedef struct sim_server {
     uint32_t life_count, crash_count, stop_count;
     uint32_t disk; /* which of its disks */
     uint32_t disk_count;
+    pd_random_t
+        losses; /* at crashes; not of the run's dice, which stores that lose nothing share */
     pd_timer_t start_timer;
 } sim_server_t;
 

@@ -321,7 +321,10 @@ int main(int argc, char **argv)
 {
     int workflows = argc > 1 ? atoi(argv[1]) : 100000, in_flight = argc > 2 ? atoi(argv[2]) : 1000;
     long per_flush = argc > 3 ? atol(argv[3]) : 5000, done = 0;
-    pd_store_shared_options_t shared_options = {64 << 20, 64 << 20, 1, argc <= 5};
+    pd_store_shared_options_t shared_options = {.block_cache_size = 64 << 20,
+                                                .write_buffer_size = 64 << 20,
+                                                .store_count = 1,
+                                                .in_memory = argc <= 5};
     pd_store_options_t options = {.path = argc > 5 ? argv[5] : "/speed",
                                   .shared = NULL,
                                   .partition = 0,

@@ -31,7 +31,10 @@ static void open_store(fixture_t *f)
 
 void fixture_open(fixture_t *f)
 {
-    pd_store_shared_options_t options = {8 << 20, 8 << 20, 1, true};
+    pd_store_shared_options_t options = {.block_cache_size = 8 << 20,
+                                         .write_buffer_size = 8 << 20,
+                                         .store_count = 1,
+                                         .in_memory = true};
     pd_error_t error;
 
     memset(f, 0, sizeof(*f));

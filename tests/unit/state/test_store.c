@@ -342,7 +342,8 @@ static void test_scan(void **state)
 
 static void test_disk(void **state)
 {
-    pd_store_shared_options_t shared_options = {8 << 20, 8 << 20, 1, false};
+    pd_store_shared_options_t shared_options = {
+        .block_cache_size = 8 << 20, .write_buffer_size = 8 << 20, .store_count = 1};
     char directory[] = "/tmp/perdure-test-state-XXXXXX", path[64], command[80];
     pd_store_options_t options = {
         .path = path, .shared = NULL, .partition = 0, .cache_size_max = 1 << 20};
