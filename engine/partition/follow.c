@@ -81,7 +81,7 @@ static pd_status_t apply_all(pd_partition_t *partition, const pd_log_read_t *rea
 
 static void on_read_timer(pd_timer_t *timer)
 {
-    pdi_follow_read(PD_CONTAINER_OF(timer, pd_partition_t, read_timer));
+    pdi_watch_reader_free(PD_CONTAINER_OF(timer, pd_partition_t, read_timer));
 }
 
 static void read_failed(pd_partition_t *partition, const pd_log_read_t *read)

@@ -271,6 +271,8 @@ void pdi_acquire_step(pd_partition_t *partition);
 void pdi_watch_appended(pd_partition_t *partition);
 /* The idle owner's read at the tail has completed. */
 void pdi_watch_read(pd_partition_t *partition, const pd_log_read_t *read);
+/* The reader is free: whoever waits for it has it now, a read before a gap's. */
+void pdi_watch_reader_free(pd_partition_t *partition);
 /* Is a new OwnerChanged among the records before `through`? Then the partition is lost (true). */
 bool pdi_watch_deposed(pd_partition_t *partition, const pd_log_read_t *read, int64_t through);
 

@@ -58,8 +58,7 @@ static void give_up(pd_partition_t *partition, pd_status_t status, const char *w
     pdi_partition_lose(partition, &error);
 }
 
-/* Whoever waits for the reader has it now. */
-static void reader_free(pd_partition_t *partition)
+void pdi_watch_reader_free(pd_partition_t *partition)
 {
     if (partition->gap_wanted)
         pdi_pipeline_read_gap(partition);
@@ -74,7 +73,7 @@ void pdi_watch_read(pd_partition_t *partition, const pd_log_read_t *read)
         return;
     if (TAILQ_EMPTY(&partition->pendings) && read->next_offset > partition->expected_offset)
         partition->expected_offset = read->next_offset;
-    reader_free(partition);
+    pdi_watch_reader_free(partition);
 }
 
 static void arm(pd_partition_t *partition);
@@ -100,7 +99,7 @@ static void on_end_read(pd_log_read_t *read)
             return;
         }
     }
-    reader_free(partition);
+    pdi_watch_reader_free(partition);
 }
 
 static void read_end(pd_partition_t *partition)
