@@ -5,20 +5,14 @@ them."""
 import argparse
 import hashlib
 import shutil
-import socket
 import subprocess
 import tempfile
 from pathlib import Path
 
 from tests.kafka import KafkaCluster
+from tests.ports import free_port
 
 LOGS = ("embedded", "kafka", "cluster")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def add_log_option(parser: argparse.ArgumentParser) -> None:

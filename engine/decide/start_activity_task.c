@@ -43,9 +43,8 @@ static const pd_rpc_error_t *decide(pd_decision_t *decision, pd_command_t *comma
     bool repeated = activity->started && is_repeat(activity, command->poll->request_id);
     if (activity->started && !repeated)
         return pd_rpc_not_found(arena, "activity task already started");
-    if (!repeated && row->attempt_scheduled_time_ns > decision->now_ns)
-        return pd_rpc_not_found(arena, "activity task not due yet");
-
+    /* That it is due was seen when it was offered, if by another clock. Refused now, nobody would
+     * offer it again. */
     pd_history_event_t *scheduled;
     pd_error_t error;
     if (pd_store_history_event(decision->store, decision->exec, activity->scheduled_event_id, arena,

@@ -2,6 +2,13 @@
  * the record that made them ready surely counts. */
 #include "engine/partition/partition_private.h"
 
+/* A retry's backoff; the clock offers the activity when it is over. A first attempt has none, also
+ * when it was scheduled at a time that has not come: by an owner whose clock was ahead. */
+static bool backs_off(pd_partition_t *partition, int32_t attempt, int64_t not_before_ns)
+{
+    return attempt > 1 && not_before_ns > pd_partition_now_ns(partition);
+}
+
 static void offer_workflow_task(pd_partition_t *partition, const pd_ready_task_t *task)
 {
     const Perdure__V1__ExecutionRow *row = task->exec->row;
@@ -54,9 +61,8 @@ void pdi_offer_ready(pd_partition_t *partition, pdi_pending_t *pending, const pd
 {
     if (!task->is_activity)
         offer_workflow_task(partition, task);
-    else if (task->not_before_ns <= pd_partition_now_ns(partition))
+    else if (!backs_off(partition, task->attempt, task->not_before_ns))
         defer_activity(partition, pending, task);
-    /* else: a retry's backoff; the clock offers it */
 }
 
 void pdi_offer_send(pd_partition_t *partition, const pdi_offer_t *deferred)
@@ -112,7 +118,7 @@ void pdi_offer_row(pd_partition_t *partition, const char *namespace_id, const ch
         .normal_task_queue = task->normal_task_queue,
     };
 
-    if (task->is_activity && task->time_ns > pd_partition_now_ns(partition))
+    if (task->is_activity && backs_off(partition, task->attempt, task->time_ns))
         return;
     if (offer.ns)
         partition->options.sink.offer(partition->options.sink.ctx, &offer);

@@ -25,6 +25,7 @@ pdi_blob_t *pdi_blob_new(pd_bytes_t key, pd_bytes_t value)
     pdi_blob_t *blob = pd_alloc(sizeof(*blob) + key.size + value.size);
 
     blob->ref_count = 1;
+    blob->writer_id = 0;
     blob->has_key = key.data;
     blob->has_value = value.data;
     blob->key_size = key.size;
@@ -233,6 +234,21 @@ pd_log_t *pd_log_memory_open(pd_log_memory_t *storage)
     return &node->base;
 }
 
+void pd_log_memory_cut(pd_log_t *log, int64_t out_until_ns, int64_t in_until_ns)
+{
+    pdi_node_t *node = (pdi_node_t *)log;
+
+    node->out_until_ns = out_until_ns;
+    node->in_until_ns = in_until_ns;
+}
+
+int64_t pdi_memory_silence_ns(const pdi_node_t *node)
+{
+    int64_t now_ns = pd_loop_now_ns(node->storage->options.loop);
+
+    return node->in_until_ns > now_ns ? node->in_until_ns - now_ns : 0;
+}
+
 void pd_log_memory_set_faults(pd_log_memory_t *storage, const pd_log_memory_faults_t *faults)
 {
     storage->options.faults = *faults;
@@ -284,6 +300,15 @@ pd_log_record_t pd_log_memory_record(const pd_log_memory_t *storage, pd_log_topi
                              .value = pdi_blob_value(stored->blob),
                              .headers = stored->blob->headers,
                              .header_count = stored->blob->header_count};
+}
+
+uint64_t pd_log_memory_writer(const pd_log_memory_t *storage, pd_log_topic_t topic,
+                              uint32_t partition, uint64_t index)
+{
+    const pdi_memory_partition_t *found = must_find(storage, topic, partition);
+
+    PD_ASSERT(index < found->count);
+    return found->records[index].blob->writer_id;
 }
 
 int64_t pd_log_memory_end_offset(const pd_log_memory_t *storage, pd_log_topic_t topic,

@@ -66,6 +66,10 @@ pd_log_t *pd_log_memory_open(pd_log_memory_t *storage);
  * loops may be thrown away afterwards (a `closed` mail that was posted before stays posted). */
 void pd_log_memory_crash(pd_log_t *log);
 
+/* Between this node and the storage: until out_until_ns nothing arrives that the node sends, until
+ * in_until_ns nothing that is sent to it, neither acknowledgements nor what it reads (the storage's
+ * clock). What is under way waits. Anything in the past: mended. */
+void pd_log_memory_cut(pd_log_t *log, int64_t out_until_ns, int64_t in_until_ns);
 /* From now on. */
 void pd_log_memory_set_faults(pd_log_memory_t *storage, const pd_log_memory_faults_t *faults);
 
@@ -89,6 +93,9 @@ uint64_t pd_log_memory_count(const pd_log_memory_t *storage, pd_log_topic_t topi
 /* Lent until the record is trimmed. */
 pd_log_record_t pd_log_memory_record(const pd_log_memory_t *storage, pd_log_topic_t topic,
                                      uint32_t partition, uint64_t index);
+/* Which writer appended it: 1, 2, … in the order in which they were opened; 0: a stranger. */
+uint64_t pd_log_memory_writer(const pd_log_memory_t *storage, pd_log_topic_t topic,
+                              uint32_t partition, uint64_t index);
 int64_t pd_log_memory_end_offset(const pd_log_memory_t *storage, pd_log_topic_t topic,
                                  uint32_t partition);
 /* Appends that are still on their way, of living and dead writers. */

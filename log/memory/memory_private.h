@@ -19,6 +19,7 @@ typedef struct pdi_parcel pdi_parcel_t;
 /* The bytes of one record, shared by the parcel and the log. */
 typedef struct pdi_blob {
     uint32_t ref_count;
+    uint64_t writer_id;
     bool has_key;
     bool has_value;
     size_t key_size;
@@ -75,6 +76,7 @@ struct pdi_channel {
 struct pdi_memory_writer {
     pd_log_writer_t base; /* first: converts */
     pdi_node_t *node;
+    uint64_t id;
     pdi_memory_writer_t *next, **link;
     pdi_channel_t *channel;
     pdi_parcels_t acks;
@@ -108,7 +110,8 @@ struct pdi_node {
     pd_log_memory_t *storage;
     pdi_memory_writer_t *writers;
     pdi_memory_reader_t *readers;
-    bool failed; /* PD_IO was injected */
+    bool failed;                       /* PD_IO was injected */
+    int64_t out_until_ns, in_until_ns; /* cut off until then, on the storage's clock */
 };
 
 typedef struct pdi_memory_topic {
@@ -126,6 +129,7 @@ struct pd_log_memory {
     pdi_memory_topic_t *topics; /* foreign ones */
     pdi_channel_t *channels;
     pdi_node_t *nodes;
+    uint64_t writer_count;
 };
 
 /* memory.c */
@@ -138,6 +142,8 @@ bool pdi_memory_roll(pd_log_memory_t *storage, uint32_t ppm);
 void pdi_memory_partition_deinit(pdi_memory_partition_t *partition);
 /* Uniform in [min_ns, max_ns]. */
 int64_t pdi_memory_delay(pd_log_memory_t *storage, int64_t min_ns, int64_t max_ns);
+/* How long nothing will come to the node yet. */
+int64_t pdi_memory_silence_ns(const pdi_node_t *node);
 pdi_blob_t *pdi_blob_new(pd_bytes_t key, pd_bytes_t value);
 /* Copies; at most once per blob. */
 void pdi_blob_set_headers(pdi_blob_t *blob, const pd_log_header_t *headers, uint32_t count);

@@ -148,6 +148,8 @@ static void on_timer(pd_timer_t *timer)
     PD_ASSERT(reader->read);
     if (reader->closing)
         complete(reader, PD_CANCELED);
+    else if (pdi_memory_silence_ns(reader->node) > 0)
+        arm(reader, pdi_memory_silence_ns(reader->node));
     else if (pdi_memory_roll(storage, storage->options.faults.read_fail_ppm))
         complete(reader, PD_UNAVAILABLE);
     else

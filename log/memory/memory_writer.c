@@ -46,21 +46,34 @@ void pdi_channel_free(pdi_channel_t *channel)
     pd_free(channel);
 }
 
+/* When the next parcel arrives; those of a writer that is gone are past the cut. */
+static int64_t arrival_ns(const pdi_channel_t *channel)
+{
+    int64_t at_ns = channel->under_way.first->at_ns;
+
+    if (channel->writer && channel->writer->node->out_until_ns > at_ns)
+        return channel->writer->node->out_until_ns;
+    return at_ns;
+}
+
 static void arm_channel(pdi_channel_t *channel)
 {
     if (channel->under_way.first)
-        pd_loop_timer_start(channel->storage->options.loop, &channel->timer,
-                            channel->under_way.first->at_ns);
+        pd_loop_timer_start(channel->storage->options.loop, &channel->timer, arrival_ns(channel));
 }
 
 static void arm_writer(pdi_memory_writer_t *writer)
 {
-    int64_t at_ns = writer->closing ? pd_loop_now_ns(writer->base.loop) : INT64_MAX;
+    int64_t now_ns = pd_loop_now_ns(writer->base.loop), at_ns = now_ns;
 
-    if (writer->acks.first && writer->acks.first->at_ns < at_ns)
-        at_ns = writer->acks.first->at_ns;
-    if (at_ns != INT64_MAX)
-        pd_loop_timer_start(writer->base.loop, &writer->timer, at_ns);
+    if (!writer->closing) {
+        if (!writer->acks.first)
+            return;
+        at_ns = now_ns + pdi_memory_silence_ns(writer->node);
+        if (writer->acks.first->at_ns > at_ns)
+            at_ns = writer->acks.first->at_ns;
+    }
+    pd_loop_timer_start(writer->base.loop, &writer->timer, at_ns);
 }
 
 /* Puts it on its way back; takes the parcel. */
@@ -190,7 +203,7 @@ static void on_channel_timer(pd_timer_t *timer)
     pdi_channel_t *channel = PD_CONTAINER_OF(timer, pdi_channel_t, timer);
     int64_t now_ns = pd_loop_now_ns(channel->storage->options.loop);
 
-    while (channel->under_way.first && channel->under_way.first->at_ns <= now_ns)
+    while (channel->under_way.first && arrival_ns(channel) <= now_ns)
         arrive(channel);
     if (!channel->under_way.first && !channel->writer)
         pdi_channel_free(channel);
@@ -268,9 +281,11 @@ static void on_writer_timer(pd_timer_t *timer)
 {
     pdi_memory_writer_t *writer = PD_CONTAINER_OF(timer, pdi_memory_writer_t, timer);
     int64_t now_ns = pd_loop_now_ns(writer->base.loop);
+    bool silent = pdi_memory_silence_ns(writer->node) > 0;
 
     writer->delivering = true;
-    while (writer->acks.first && (writer->closing || writer->acks.first->at_ns <= now_ns))
+    while (writer->acks.first &&
+           (writer->closing || (!silent && writer->acks.first->at_ns <= now_ns)))
         deliver(writer, pop(&writer->acks));
     writer->delivering = false;
     if (writer->closing)
@@ -298,6 +313,7 @@ pd_status_t pdi_memory_open_writer(pd_log_t *log, const pd_log_handle_options_t 
     writer = PD_NEW(pdi_memory_writer_t);
     writer->base = (pd_log_writer_t){log, options->loop, options->topic, options->partition};
     writer->node = node;
+    writer->id = ++storage->writer_count;
     writer->timer.fire = on_writer_timer;
     writer->next = node->writers;
     writer->link = &node->writers;
@@ -336,6 +352,7 @@ pd_status_t pdi_memory_append(pd_log_writer_t *base, pd_log_append_t *append)
     parcel = PD_NEW(pdi_parcel_t);
     parcel->append = append;
     parcel->blob = pdi_blob_new(append->key, append->value);
+    parcel->blob->writer_id = writer->id;
     pdi_blob_set_headers(parcel->blob, append->headers, append->header_count);
     parcel->time_ms = pd_loop_now_ns(base->loop) / 1000000;
     parcel->status = writer->broken == PD_OK ? PD_OK : PD_CANCELED;

@@ -6,7 +6,8 @@ import shutil
 import signal
 from pathlib import Path
 
-from tests.parity.harness.server import Server, free_port
+from tests.parity.harness.server import Server
+from tests.ports import free_port
 
 STOP_TIMEOUT_S = 30
 

@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.launch import Launcher, free_port
+from tests.launch import Launcher
+from tests.ports import free_port
 from tests.parity.harness.server import ROOT, Server
 
 BINARY = ROOT / "build/release/perdure"

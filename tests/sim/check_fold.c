@@ -51,6 +51,26 @@ static void compare(sim_t *sim, uint32_t index, pd_store_t *live, pd_store_t *fo
     pd_buf_deinit(&b);
 }
 
+/* A standby that has come as far as the log counts has the same rows. */
+static void check_standbys(sim_t *sim, uint32_t index)
+{
+    const sim_audit_partition_t *audited = &sim->audit->partitions[index];
+
+    for (uint32_t i = 0; i < sim->server_count; i++) {
+        pd_partition_t *partition = sim_world_partition(sim->world, i, index);
+
+        if (!partition || partition->state != PD_PARTITION_FOLLOWING || !partition->store ||
+            partition->chain.offset != audited->chain.offset)
+            continue;
+        SIM_CHECK(sim, memcmp(partition->chain.hash, audited->chain.hash, PD_RECORD_HASH_SIZE) == 0,
+                  "partition %u: the running hash of node-%u, its standby, is not the log's", index,
+                  i);
+        compare(sim, index, partition->store, audited->shadow,
+                "the state of a standby is not the fold of the log");
+        sim->audit->standby_count++;
+    }
+}
+
 void check_fold(sim_t *sim, bool all)
 {
     sim_audit_catch_up(sim->audit);
@@ -58,6 +78,8 @@ void check_fold(sim_t *sim, bool all)
         sim_audit_partition_t *audited = &sim->audit->partitions[i];
         pd_partition_t *partition = sim_world_owner(sim->world, i, audited->chain.epoch);
 
+        if (all || audited->counted_since_compared)
+            check_standbys(sim, i);
         if (!partition || partition->pending_count)
             continue;
         if (!all && !audited->counted_since_compared)

@@ -93,7 +93,21 @@ static void add_transition(sim_audit_t *audit, const Perdure__V1__Transition *tr
 
 /* ---- records ---- */
 
-static void read_record(sim_audit_t *audit, uint32_t index, const pd_log_record_t *stored)
+/* Whoever took the partition over writes, and nobody else, until the next one does. */
+static void check_writer(sim_audit_t *audit, uint32_t index, const pd_chain_record_t *link,
+                         uint64_t writer)
+{
+    sim_audit_partition_t *partition = &audit->partitions[index];
+
+    if (link->is_owner_changed)
+        partition->writer = writer;
+    SIM_CHECK(audit->sim, partition->writer == writer,
+              "partition %u: record %lld counts, but another writer took the partition over", index,
+              (long long)link->offset);
+}
+
+static void read_record(sim_audit_t *audit, uint32_t index, const pd_log_record_t *stored,
+                        uint64_t writer)
 {
     sim_audit_partition_t *partition = &audit->partitions[index];
     Perdure__V1__Record *record;
@@ -117,6 +131,7 @@ static void read_record(sim_audit_t *audit, uint32_t index, const pd_log_record_
         if (pd_chain_counts(pd_chain_feed(&partition->chain, &link))) {
             sim_trace(audit->sim, " record %u:%lld counts (%d)", index, (long long)stored->offset,
                       (int)record->body_case);
+            check_writer(audit, index, &link, writer);
             SIM_CHECK(audit->sim, pd_link_grammar_record(&partition->link, record, &error) == PD_OK,
                       "partition %u: record %lld: %s", index, (long long)stored->offset,
                       error.text);
@@ -148,7 +163,8 @@ void sim_audit_catch_up(sim_audit_t *audit)
             pd_log_record_t record =
                 pd_log_memory_record(storage, PD_LOG_EVENTS, i, partition->next_index);
 
-            read_record(audit, i, &record);
+            read_record(audit, i, &record,
+                        pd_log_memory_writer(storage, PD_LOG_EVENTS, i, partition->next_index));
         }
     }
 }

@@ -33,6 +33,7 @@ typedef struct sim_audit_partition {
     uint64_t next_index;
     pd_store_t *shadow; /* the fold so far */
     uint64_t counted_since_compared;
+    uint64_t writer; /* of the records that count, since the last OwnerChanged */
 } sim_audit_partition_t;
 
 typedef struct sim_audit_workflow {
@@ -47,7 +48,7 @@ struct sim_audit {
     sim_audit_partition_t *partitions;
     sim_run_t *runs;
     sim_audit_workflow_t *workflows;
-    uint64_t record_count, void_count, event_count;
+    uint64_t record_count, void_count, event_count, standby_count;
 };
 
 sim_audit_t *sim_audit_new(sim_t *sim);

@@ -18,6 +18,7 @@ struct sim_call {
     sim_call_options_t options;
     uint8_t *bytes;
     size_t size;
+    int64_t deadline_ns; /* the client's clock */
     pd_timer_t deadline_timer;
     pd_mail_t arrival_mail, cancel_mail, told_mail;
     bool at_server;     /* the frontend has it and has not answered */
@@ -176,7 +177,7 @@ sim_call_t *sim_call(sim_t *sim, const sim_call_options_t *options)
     protobuf_c_message_pack(options->request, self->bytes);
     self->call.home = sim_server_front(self->server);
     self->call.arena = &self->arena;
-    self->call.deadline_ns = sim_now_ns(sim) + options->timeout_ns;
+    self->call.deadline_ns = pd_loop_now_ns(self->call.home) + options->timeout_ns;
     self->call.client_name = options->client_name ? options->client_name : "";
     self->call.finish = finish;
     self->call.user = self;
@@ -186,7 +187,8 @@ sim_call_t *sim_call(sim_t *sim, const sim_call_options_t *options)
     self->arrival_mail.run = run_arrival;
     pd_loop_post(self->call.home, &self->arrival_mail);
     self->deadline_timer.fire = on_deadline;
-    pd_loop_timer_start(sim_clients_loop(sim), &self->deadline_timer, self->call.deadline_ns);
+    self->deadline_ns = sim_now_ns(sim) + options->timeout_ns;
+    pd_loop_timer_start(sim_clients_loop(sim), &self->deadline_timer, self->deadline_ns);
     return self;
 }
 
@@ -246,7 +248,7 @@ void sim_calls_check(sim_t *sim)
     sim_call_t *self;
 
     LIST_FOREACH (self, &open_calls, link) {
-        if (sim_now_ns(sim) < self->call.deadline_ns + GRACE_NS_IN_S * SIM_S)
+        if (sim_now_ns(sim) < self->deadline_ns + GRACE_NS_IN_S * SIM_S)
             continue;
         if (!self->overdue_step)
             self->overdue_step = step;

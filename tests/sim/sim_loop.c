@@ -28,7 +28,7 @@ static bool try_post(pd_loop_t *loop, pd_mail_t *mail)
 
 static int64_t now_ns(pd_loop_t *loop)
 {
-    return ((sim_loop_t *)loop)->all->now_ns;
+    return ((sim_loop_t *)loop)->all->now_ns + ((sim_loop_t *)loop)->skew_ns;
 }
 
 static void timer_start(pd_loop_t *loop, pd_timer_t *timer, int64_t at_ns)
@@ -100,7 +100,7 @@ static pd_timer_t *due_timer(const sim_loop_t *self)
 {
     pd_timer_t *timer = pd_timer_heap_first(&self->timers);
 
-    return timer && timer->at_ns <= self->all->now_ns ? timer : NULL;
+    return timer && timer->at_ns - self->skew_ns <= self->all->now_ns ? timer : NULL;
 }
 
 static void run_one(sim_loop_t *self)
@@ -162,7 +162,9 @@ bool sim_loop_hurry(sim_loops_t *loops, uint32_t index)
 static int64_t next_ns(const sim_loop_t *self)
 {
     const pd_timer_t *timer = pd_timer_heap_first(&self->timers);
-    int64_t at_ns = self->first ? self->all->now_ns : timer ? timer->at_ns : INT64_MAX;
+    int64_t at_ns = self->first ? self->all->now_ns
+                    : timer     ? timer->at_ns - self->skew_ns
+                                : INT64_MAX;
 
     return at_ns < self->stuck_until_ns ? self->stuck_until_ns : at_ns;
 }
@@ -193,6 +195,11 @@ bool sim_loops_step(sim_loops_t *loops)
 bool sim_loop_idle(const sim_loops_t *loops, uint32_t index)
 {
     return !loops->items[index].first && loops->items[index].timers.count == 0;
+}
+
+void sim_loop_skew(sim_loops_t *loops, uint32_t index, int64_t skew_ns)
+{
+    loops->items[index].skew_ns = skew_ns;
 }
 
 void sim_loop_stick(sim_loops_t *loops, uint32_t index, int64_t for_ns)

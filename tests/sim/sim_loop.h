@@ -23,6 +23,7 @@ typedef struct sim_loop {
     pd_mail_t *first, *last;
     pd_timer_heap_t timers;
     int64_t stuck_until_ns;
+    int64_t skew_ns; /* its clock is ahead by so much */
 } sim_loop_t;
 
 struct sim_loops {
@@ -46,6 +47,8 @@ bool sim_loops_step_now(sim_loops_t *loops);
 /* Fires the loop's next timer before its time; the clock stands. False: it has none. */
 bool sim_loop_hurry(sim_loops_t *loops, uint32_t index);
 bool sim_loop_idle(const sim_loops_t *loops, uint32_t index);
+/* From now on; its timers keep the times that they were set to. */
+void sim_loop_skew(sim_loops_t *loops, uint32_t index, int64_t skew_ns);
 void sim_loop_stick(sim_loops_t *loops, uint32_t index, int64_t for_ns);
 
 #endif

@@ -29,6 +29,7 @@ typedef struct net_call {
     enum { TO_SERVER, AT_SERVER, TO_CALLER, OVER } state; /* of the call or its answer */
     bool arrival_posted, cancel_posted, reply_posted;
     bool replied; /* the caller has heard, or is about to */
+    bool let_go;  /* the callee crashed, and has been told to stop working at it */
 } net_call_t;
 
 struct sim_net {
@@ -264,7 +265,7 @@ static void *call(void *ctx, const pd_peer_request_t *request)
     self->call.home = sim_server_front(self->to);
     self->call.arena = &self->arena;
     self->call.deadline_ns =
-        request->timeout_ns > 0 ? sim_now_ns(sim) + request->timeout_ns : INT64_MAX;
+        request->timeout_ns > 0 ? pd_loop_now_ns(self->call.home) + request->timeout_ns : INT64_MAX;
     self->call.header_at = header_at;
     self->call.headers = self;
     self->call.finish = finish;
@@ -343,12 +344,12 @@ size_t sim_net_at_count(const sim_server_t *server)
     return count;
 }
 
-static net_call_t *heard_at(const sim_server_t *server)
+static net_call_t *held_at(const sim_server_t *server)
 {
     net_call_t *self;
 
     LIST_FOREACH (self, &open_calls, link) {
-        if (self->to == server && self->state == AT_SERVER && !self->replied && self->from)
+        if (self->to == server && self->state == AT_SERVER && !self->let_go)
             return self;
     }
     return NULL;
@@ -359,7 +360,8 @@ void sim_net_lose(sim_server_t *server, pd_frontend_t *frontend)
 {
     net_call_t *self;
 
-    while ((self = heard_at(server))) {
+    while ((self = held_at(server))) {
+        self->let_go = true;
         reply_lost(self, "connection lost");
         pd_frontend_cancel(frontend, &self->call);
     }

@@ -14,6 +14,7 @@
 /* A workflow has this long to end once the faults have stopped; its longest timer takes 5 minutes,
  * and there are few of them one behind the other. */
 #define CALM_NS (4 * 3600 * SIM_S)
+#define OWNED_NS (60 * SIM_S)
 
 enum { CHECK_EVERY = 500, AUDIT_EVERY = 20, CALM_STEP_MAX = 2000000 };
 
@@ -126,7 +127,8 @@ static void tell_stuck(sim_t *sim)
 
 static void calm(sim_t *sim)
 {
-    int64_t until_ns = sim_now_ns(sim) + CALM_NS;
+    int64_t until_ns = sim_now_ns(sim) + CALM_NS, owned_ns = sim_now_ns(sim) + OWNED_NS;
+    bool was_owned = false;
     uint64_t count = 0;
 
     sim->faults = false;
@@ -135,6 +137,9 @@ static void calm(sim_t *sim)
     sim_world_calm(sim->world);
     for (;;) {
         step(sim);
+        was_owned = was_owned || owned(sim);
+        SIM_CHECK(sim, was_owned || sim_now_ns(sim) < owned_ns,
+                  "a partition has no owner, a minute after the faults have stopped");
         if (++count % 50 == 0 && all_ended(sim))
             return;
         if (sim_now_ns(sim) > until_ns || count > CALM_STEP_MAX)
@@ -193,13 +198,15 @@ static void tell(const sim_t *sim)
         crashes += sim->world->servers[i].crash_count;
     }
     printf("seed %llu: %llu steps, %llu records (%llu void), %llu events, %u lives, %u crashes, "
-           "%u operations acknowledged, %u refused, %u given up, %llu tasks, %llu activities\n",
+           "%u operations acknowledged, %u refused, %u given up, %llu tasks, %llu activities, "
+           "%llu standbys compared\n",
            (unsigned long long)sim->options.seed, (unsigned long long)sim->loops.step_count,
            (unsigned long long)sim->audit->record_count, (unsigned long long)sim->audit->void_count,
            (unsigned long long)sim->audit->event_count, lives, crashes,
            sim->ledger->acknowledged_count, sim->ledger->rejected_count,
            sim->ledger->given_up_count, (unsigned long long)sim->workers->task_count,
-           (unsigned long long)sim->workers->activity_count);
+           (unsigned long long)sim->workers->activity_count,
+           (unsigned long long)sim->audit->standby_count);
 }
 
 void sim_run(const sim_options_t *options)

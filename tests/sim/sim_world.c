@@ -130,6 +130,31 @@ static void pause(sim_world_t *world, const sim_server_t *server)
         sim_loop_stick(&sim->loops, server->loop_first + i, for_ns);
 }
 
+static void cut_from_log(sim_world_t *world, sim_server_t *server)
+{
+    sim_t *sim = world->sim;
+    int64_t until_ns = sim_now_ns(sim) + sim_between(sim, 0, 30 * SIM_S);
+    bool in = sim_chance(sim, 70), out = !in || sim_chance(sim, 70);
+
+    if (!server->log)
+        return;
+    sim_trace(sim, "%s is cut off from the log:%s%s", server->name, in ? " in" : "",
+              out ? " out" : "");
+    pd_log_memory_cut(server->log, out ? until_ns : 0, in ? until_ns : 0);
+}
+
+/* A clock that was set wrong, or is set right again. */
+static void skew(sim_world_t *world, const sim_server_t *server)
+{
+    sim_t *sim = world->sim;
+    int64_t by_ns = sim_chance(sim, 30) ? 0 : sim_between(sim, -5 * SIM_S, 5 * SIM_S);
+
+    sim_trace(sim, "%s has a clock that is %lld ms ahead", server->name,
+              (long long)(by_ns / SIM_MS));
+    for (uint32_t i = 0; i < server->loop_count; i++)
+        sim_loop_skew(&sim->loops, server->loop_first + i, by_ns);
+}
+
 static void cut_links(sim_world_t *world, const sim_server_t *server)
 {
     sim_t *sim = world->sim;
@@ -145,7 +170,7 @@ static void cut_links(sim_world_t *world, const sim_server_t *server)
 }
 
 /* What only happens to several. False: something else is to happen. */
-static bool have_cluster_event(sim_world_t *world, const sim_server_t *server)
+static bool have_cluster_event(sim_world_t *world, sim_server_t *server)
 {
     sim_t *sim = world->sim;
     uint64_t what = sim_below(sim, 100);
@@ -156,7 +181,11 @@ static bool have_cluster_event(sim_world_t *world, const sim_server_t *server)
         cut_links(world, server);
     else if (what < 45)
         sim_net_heal(sim);
-    return what < 45;
+    else if (what < 57)
+        cut_from_log(world, server);
+    else if (what < 65)
+        skew(world, server);
+    return what < 65;
 }
 
 /* Called between steps, not from a timer: a crash must not happen inside a callback. */
@@ -285,6 +314,10 @@ void sim_world_calm(sim_world_t *world)
     sim_net_heal(sim);
     for (uint32_t i = 0; i < sim->loops.count; i++)
         sim->loops.items[i].stuck_until_ns = 0;
+    for (uint32_t i = 0; i < world->server_count; i++) {
+        if (world->servers[i].log)
+            pd_log_memory_cut(world->servers[i].log, 0, 0);
+    }
     pd_loop_timer_stop(sim_clients_loop(sim), &world->event_timer);
 }
 
@@ -300,11 +333,17 @@ sim_server_t *sim_world_some_server(sim_world_t *world)
     return &world->servers[sim_below(world->sim, world->server_count)];
 }
 
+pd_partition_t *sim_world_partition(sim_world_t *world, uint32_t server, uint32_t index)
+{
+    pd_node_t *node = world->servers[server].node;
+
+    return node ? pd_node_partition(node, index) : NULL;
+}
+
 pd_partition_t *sim_world_owner(sim_world_t *world, uint32_t index, int64_t epoch)
 {
     for (uint32_t i = 0; i < world->server_count; i++) {
-        pd_node_t *node = world->servers[i].node;
-        pd_partition_t *partition = node ? pd_node_partition(node, index) : NULL;
+        pd_partition_t *partition = sim_world_partition(world, i, index);
 
         if (partition && partition->state == PD_PARTITION_OWNER &&
             (epoch < 0 || partition->epoch == epoch))

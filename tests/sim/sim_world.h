@@ -32,6 +32,8 @@ void sim_world_stop(sim_world_t *world);
 void sim_world_tick(sim_world_t *world);
 /* For a client that connects to any of them. */
 sim_server_t *sim_world_some_server(sim_world_t *world);
+/* NULL: that server is down. */
+pd_partition_t *sim_world_partition(sim_world_t *world, uint32_t server, uint32_t index);
 /* The partition of a server that owns it by this epoch (-1: thinks that it does); NULL: none. */
 pd_partition_t *sim_world_owner(sim_world_t *world, uint32_t index, int64_t epoch);
 

@@ -13,7 +13,8 @@ import grpc.aio
 from temporalio.api.workflowservice.v1 import request_response_pb2 as messages
 from temporalio.api.workflowservice.v1 import service_pb2_grpc as service
 
-from tests.launch import Launcher, free_port
+from tests.launch import Launcher
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 START_TIMEOUT_S = 60
