@@ -186,7 +186,6 @@ static void retried_until_exhausted(void **state)
     assert_int_equal(only_row()->attempt_scheduled_time_ns, fixture->now_ns + S);
     assert_string_equal(only_row()->last_failure->message, "one");
     assert_int_equal(only_row()->last_attempt_complete_time_ns, fixture->now_ns);
-    assert_null(steps_start_activity(fixture, 5, 2, "r2")); /* too early */
     fixture->now_ns += S;
     const task_t *second = steps_start_activity(fixture, 5, 2, "r2");
     assert_non_null(second);
@@ -307,8 +306,8 @@ static void retries_until_there_is_no_time(void **state)
     assert_non_null(steps_start_activity(fixture, 5, 2, "r2"));
     steps_pass(fixture, S); /* at 2 s: the next attempt could begin at 4 s, just in time */
     assert_int_equal(only_row()->attempt, 3);
-    fixture->now_ns += 2 * S - 1;
-    assert_null(steps_start_activity(fixture, 5, 3, "r3"));
+    steps_pass(fixture, 2 * S - 1);
+    assert_int_equal(only_row()->attempt, 3);
     steps_pass(fixture, 1);
     const timed_out_t *attributes =
         assert_timed_out(6, 3, STATE(TIMEOUT),

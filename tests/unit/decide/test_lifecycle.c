@@ -9,6 +9,7 @@
 
 #include "api/pb/time.h"
 #include "engine/decide/id_policy.h"
+#include "engine/limits.h"
 #include "tests/unit/decide/fixture.h"
 
 #define S INT64_C(1000000000)
@@ -354,14 +355,22 @@ static void unhandled_command(void **state)
 static void full_buffer(void **state)
 {
     pd_fixture_t *fixture = *state;
+    char name[PD_ID_SIZE_MAX + 1];
+    int count = 0, size = 0;
 
+    memset(name, 'n', PD_ID_SIZE_MAX);
+    name[PD_ID_SIZE_MAX] = '\0';
     (void)begin(fixture);
-    for (int i = 0; i < 101; i++)
-        assert_null(pd_fixture_signal(fixture, "s", pd_arena_printf(&fixture->arena, "%d", i)));
-    assert_int_equal(pd_fixture_current(fixture)->row->n_buffered_events, 0);
+    do {
+        size = (int)pd_fixture_current(fixture)->row->buffered_size_bytes;
+        assert_null(
+            pd_fixture_signal(fixture, name, pd_arena_printf(&fixture->arena, "%d", count)));
+        count++;
+    } while (pd_fixture_current(fixture)->row->n_buffered_events);
+    assert_in_range(size, PD_BUFFERED_SIZE_MAX - 2 * PD_ID_SIZE_MAX, PD_BUFFERED_SIZE_MAX);
     assert_int_equal(pd_fixture_event(fixture, pd_fixture_current(fixture), 4)->event_type,
                      PD_EVENT(WORKFLOW_TASK_FAILED));
-    assert_int_equal(pd_fixture_current(fixture)->row->next_event_id, 106);
+    assert_int_equal(pd_fixture_current(fixture)->row->next_event_id, 5 + count);
 }
 
 static void bad_command(void **state)
