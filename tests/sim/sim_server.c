@@ -148,6 +148,7 @@ void sim_server_begin(sim_server_t *server)
     server->log = pd_log_memory_open(server->sim->world->storage);
     server->namespaces = pd_namespaces_new();
     server->stopping = false;
+    server->state = PD_NODE_STARTING; /* told only when it changes */
     make_node(server, engine_loops, loop_count);
     pd_node_start(server->node, on_node_changed, server);
     server->begun_left = begun_count;
