@@ -1,6 +1,5 @@
 """Brokers as processes of this one: they die with it, also when it is killed."""
 
-import ctypes
 import json
 import shutil
 import signal
@@ -15,12 +14,9 @@ from tests.ports import free_ports
 from . import config
 
 START_TIMEOUT_S = 90
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None)
-
-
-def _die_with_parent() -> None:
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+# A broker ends with the process that started it. By a program of its own: a preexec_fn runs between
+# fork and exec, where gRPC's threads, if the test has any, crash the child now and then.
+DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL"]
 
 
 class KafkaCluster:
@@ -130,7 +126,8 @@ class KafkaCluster:
         for node in running:
             while not self._answers(node, len(running)):
                 if self._process(node).poll() is not None:
-                    raise RuntimeError(f"broker {node} ended at start:\n{self.output(node)}")
+                    raise RuntimeError(f"broker {node} ended at start with "
+                                       f"{self._process(node).returncode}:\n{self.output(node)}")
                 if time.monotonic() > deadline:
                     raise TimeoutError(f"broker {node} does not answer:\n{self.output(node)}")
                 time.sleep(0.05)
@@ -150,11 +147,11 @@ class KafkaCluster:
 
     def _launch(self, node: int) -> None:
         home = self._home(node)
+        java = config.java(self.settings, self._jars, home)
         with open(home / "output.log", "ab") as output:
             self._processes[node] = subprocess.Popen(
-                config.java(self.settings, self._jars, home), cwd=home, stdin=subprocess.DEVNULL,
-                stdout=output, stderr=output, start_new_session=True,
-                preexec_fn=None if self._detached else _die_with_parent)
+                java if self._detached else [*DIE_WITH_PARENT, *java], cwd=home,
+                stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
 
     def _answers(self, node: int, running_count: int) -> bool:
         port = self.settings.ports[node]
