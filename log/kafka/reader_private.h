@@ -4,6 +4,7 @@
 #define PD_LOG_KAFKA_READER_PRIVATE_H
 
 #include "base/arena.h"
+#include "log/kafka/hole.h"
 #include "log/kafka/kafka_private.h"
 
 /* Where an offset that the broker does not have lies. */
@@ -24,9 +25,8 @@ struct pdi_kafka_reader {
     int64_t sought;             /* what the stream was last told */
     bool fresh;
     bool holding; /* the timer will ask anew: what the stream brings until then is not for us */
-    int64_t hole_offset; /* a hole was seen there … */
-    uint32_t hole_count; /* … so often */
-    bool restart;        /* the stream has stopped by itself */
+    pdi_kafka_hole_t hole;
+    bool restart; /* the stream has stopped by itself */
     phase_t phase;
     int64_t lo; /* oldest offset that is known to be kept */
     /* items[0, first) are lent, items[first, count) wait to be served. */

@@ -92,28 +92,20 @@ static void forget_front(pdi_kafka_reader_t *reader)
             (reader->count - reader->first) * sizeof(reader->items[0]));
 }
 
-/* In our own topics, the compacted one excepted, offsets have no holes unless a stranger writes
- * with transactions. So a record, or an end, behind the place that was asked for was most likely
- * said of another place, before a seek or by a leader that has changed meanwhile: to believe it
- * would be to skip records. It is asked again; believed is what is said again and again. */
-static bool is_hole(pdi_kafka_reader_t *reader, int64_t offset)
+static bool is_doubtful(pdi_kafka_reader_t *reader, int64_t told)
 {
-    enum { BELIEVED_COUNT = 20 };
     const pd_log_read_t *read = reader->read;
-    int64_t wanted = read->count > 0 ? read->next_offset : reader->from;
 
-    if (!reader->own || reader->base.topic == PD_LOG_MEMBERS || wanted < 0 || offset <= wanted)
+    if (!reader->own || reader->base.topic == PD_LOG_MEMBERS)
         return false;
-    if (reader->hole_offset != wanted)
-        reader->hole_count = 0;
-    reader->hole_offset = wanted;
-    return ++reader->hole_count < BELIEVED_COUNT;
+    return pdi_kafka_hole_doubt(&reader->hole, read->count > 0 ? read->next_offset : reader->from,
+                                told);
 }
 
 static void ask_again(pdi_kafka_reader_t *reader)
 {
     PD_DIAG(PD_DIAG_DEBUG, "kafka read is repeated", "topic=%s partition=%u offset=%lld",
-            reader->topic_name, reader->base.partition, (long long)reader->hole_offset);
+            reader->topic_name, reader->base.partition, (long long)reader->hole.wanted);
     pdi_kafka_reader_drop_pending(reader);
     reader->restart = true;
     if (reader->read->count > 0) /* the next read goes on from there */
@@ -187,7 +179,7 @@ static void serve_end(pdi_kafka_reader_t *reader, int64_t end)
     }
     if (read->count > 0) {
         complete_batch(reader, end);
-    } else if (is_hole(reader, end)) {
+    } else if (is_doubtful(reader, end)) {
         ask_again(reader);
     } else if (!read->wait) {
         if (wanted == PD_LOG_FIRST && end > reader->lo)
@@ -381,7 +373,7 @@ static bool serve_record(pdi_kafka_reader_t *reader)
         return true;
     if (reader->size_left == 0)
         return false;
-    if (is_hole(reader, item->offset)) {
+    if (is_doubtful(reader, item->offset)) {
         ask_again(reader);
         return false;
     }
