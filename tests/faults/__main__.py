@@ -13,12 +13,14 @@ from tests.cluster.cluster import BINARY, Cluster
 from tests.crash import checker
 from tests.crash.__main__ import Report
 from tests.crash.load import Load
+from tests.parity.harness.server import ROOT
 
 from .faults import FAULTS, PAUSE_S
-from .report import write
+from .report import table, write
 from .rounds import Round
 
 DRAIN_TIMEOUT_S = 90
+BENCH = ROOT / "build/release/pd-bench"
 
 
 def arguments() -> argparse.Namespace:
@@ -28,6 +30,8 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=sorted(FAULTS), metavar="FAULT")
     parser.add_argument("--list", action="store_true", help="list the faults and stop")
     parser.add_argument("--pause", type=float, default=PAUSE_S, help="seconds a zombie sleeps")
+    parser.add_argument("--open", type=int, default=0, metavar="N",
+                        help="workflows that are open all the time, beside the load's")
     parser.add_argument("--binary", type=Path, default=BINARY)
     parser.add_argument("--report", type=Path, help="write what was seen as a page")
     parser.add_argument("--keep", action="store_true", help="keep the data if something fails")
@@ -63,6 +67,16 @@ async def examine(cluster: Cluster, load: Load, report: Report) -> None:
            [] if done.returncode == 0 else [done.stdout[-2000:], done.stderr[-2000:]])
 
 
+async def open_workflows(cluster: Cluster, count: int) -> None:
+    """Workflows that wait for ever: what an owner has to take over."""
+    opening = await asyncio.create_subprocess_exec(
+        BENCH, "idle", "--workflows", str(count), "--seconds", "0", "--address", cluster.address,
+        stdout=asyncio.subprocess.PIPE)
+    told, _ = await opening.communicate()
+    if opening.returncode != 0:
+        raise RuntimeError(f"{BENCH} ended with {opening.returncode}: {told.decode()}")
+
+
 async def complaints_of(waiting) -> list[str]:
     try:
         await waiting
@@ -80,6 +94,8 @@ async def play(options: argparse.Namespace, seed: int, report: Report) -> list:
     async with Cluster(binary=options.binary) as cluster:
         load = Load(cluster.address, seed)
         try:
+            if options.open:
+                await open_workflows(cluster, options.open)
             load.start()
             for number, name in enumerate(order, 1):
                 now = Round(cluster, load, chance, options.pause)
@@ -107,8 +123,9 @@ def main() -> int:
     print(f"seed {seed}, {options.rounds} rounds", flush=True)
     report, begin = Report(), time.monotonic()
     told = asyncio.run(play(options, seed, report))
+    print("\n".join(table(told)))
     if options.report:
-        write(options.report, seed, told, report, time.monotonic() - begin)
+        write(options.report, options, seed, told, report, time.monotonic() - begin)
     print(f"{time.monotonic() - begin:.0f} s; --seed {seed}")
     print(f"{report.passed} passed, {report.failed} failed")
     return 1 if report.failed else 0
