@@ -70,7 +70,7 @@ async def examine(cluster: Cluster, load: Load, report: Report) -> None:
 async def open_workflows(cluster: Cluster, count: int) -> None:
     """Workflows that wait for ever: what an owner has to take over."""
     opening = await asyncio.create_subprocess_exec(
-        BENCH, "idle", "--workflows", str(count), "--seconds", "0", "--address", cluster.address,
+        BENCH, "idle", "--workflows", str(count), "--address", cluster.nodes[0].address,
         stdout=asyncio.subprocess.PIPE)
     told, _ = await opening.communicate()
     if opening.returncode != 0:
