@@ -247,14 +247,19 @@ static void lose_flushes(sim_server_t *server)
 }
 
 /* One step towards the end of a life that crashed, all at one moment. The forward router tries some
- * things again after a pause, calls in hand: a dead process does not, so the pause is over at once.
- */
+ * things again after a pause, calls in hand, and a clock that was set back puts all timers off: a
+ * dead process waits for nothing, so pauses are over at once. */
 static bool drain_step(sim_server_t *server)
 {
     sim_loops_t *loops = &server->sim->loops;
 
-    return sim_loops_step_now(loops) ||
-           (server->forward && sim_loop_hurry(loops, server->loop_first));
+    if (sim_loops_step_now(loops))
+        return true;
+    for (uint32_t i = 0; server->forward && i < server->loop_count; i++) {
+        if (sim_loop_hurry(loops, server->loop_first + i))
+            return true;
+    }
+    return false;
 }
 
 bool sim_server_crash(sim_server_t *server)
