@@ -108,6 +108,9 @@ struct pdi_kafka_handle {
     pdi_kafka_handle_t *next;
     pdi_kafka_t *log;
     pdi_kafka_kind_t kind;
+    uint64_t number; /* of this log's handles, from 1 */
+    int64_t made_ns;
+    bool distrusted; /* takes no new streams, and goes when it has none; under log->mutex */
     rd_kafka_t *rk;
     rd_kafka_topic_t *topics[PD_LOG_TOPIC_COUNT]; /* kept, so that their metadata are known */
 };
@@ -154,6 +157,7 @@ struct pdi_kafka {
     pdi_kafka_handle_t *handles;
     rd_kafka_t *first_consumer; /* of one of them; constant */
     pdi_kafka_stream_t *streams;
+    uint64_t handle_count; /* made so far */
     uint32_t reader_count;
     bool handle_wanted[PDI_KAFKA_KIND_COUNT];
     pd_mail_t chores_mail;
@@ -222,6 +226,8 @@ void pdi_kafka_writer_arrived(pd_log_append_t *append);
 pdi_kafka_stream_t *pdi_kafka_stream_acquire(pdi_kafka_t *log, pdi_kafka_kind_t kind,
                                              const char *topic_name, int32_t partition);
 void pdi_kafka_stream_release(pdi_kafka_t *log, pdi_kafka_stream_t *stream);
+/* The handle of this number seems to be deaf: another one is made for those who ask from now on. */
+void pdi_kafka_distrust(pdi_kafka_t *log, uint64_t handle_number);
 /* Fetches from there: an offset, or RD_KAFKA_OFFSET_BEGINNING, RD_KAFKA_OFFSET_END. */
 pd_status_t pdi_kafka_stream_seek(pdi_kafka_stream_t *stream, int64_t offset,
                                   bool restart) PD_MUST_USE;

@@ -86,6 +86,7 @@ static void finish(pdi_kafka_reader_t *reader)
     pdi_kafka_t *log = reader->log;
 
     pd_loop_timer_stop(loop, &reader->timer);
+    pdi_kafka_silence_stop(reader);
     drop_items(reader, reader->count);
     PD_ASSERT(!reader->stream);
     pd_arena_deinit(&reader->arena);
@@ -182,6 +183,15 @@ static void ask(pdi_kafka_reader_t *reader)
                                     read->count > 0 ? read->next_offset : logical(reader->from));
 }
 
+void pdi_kafka_reader_ask_anew(pdi_kafka_reader_t *reader)
+{
+    pdi_kafka_reader_drop_pending(reader);
+    reader->restart = true; /* nobody takes this stream over */
+    drop_stream(reader);
+    reader->tailing = reader->holding = false;
+    ask(reader);
+}
+
 /* Does the stream stand where the read begins? */
 static bool goes_on(const pdi_kafka_reader_t *reader)
 {
@@ -260,6 +270,7 @@ static pdi_kafka_reader_t *new_reader(pd_log_t *base, pd_loop_t *loop, const cha
     reader->position = -1;
     reader->mail.run = on_mail;
     reader->timer.fire = on_timer;
+    pdi_kafka_silence_init(reader);
     pd_arena_init(&reader->arena);
     snprintf(reader->topic_name, sizeof(reader->topic_name), "%s", topic_name);
     pthread_mutex_lock(&log->mutex);
@@ -320,10 +331,12 @@ void pdi_kafka_read(pd_log_reader_t *base, pd_log_read_t *read)
         pdi_kafka_reader_begin_find_end(reader);
     reader->size_left = read->size_max ? read->size_max : READ_SIZE_DEFAULT;
     reader->deadline_ns = now_ns + reader->log->read_timeout_ns;
-    if (read->wait)
+    if (read->wait) {
         pd_loop_timer_stop(base->loop, &reader->timer);
-    else
+        pdi_kafka_silence_watch(reader);
+    } else {
         pd_loop_timer_start(base->loop, &reader->timer, reader->deadline_ns);
+    }
     wake(reader);
 }
 

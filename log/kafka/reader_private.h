@@ -15,6 +15,16 @@ typedef enum phase {
     PHASE_END,  /* likewise, to wait there: see find_end */
 } phase_t;
 
+/* Of waiting reads; see silence.c. */
+typedef struct pdi_kafka_silence {
+    pd_timer_t timer;
+    bool armed;
+    bool heard;              /* something was answered in this period */
+    bool asked;              /* the period began with a question */
+    uint64_t turn;           /* of the reader, when the period began */
+    uint64_t suspect_number; /* of the handle that said nothing before we asked; 0: none */
+} pdi_kafka_silence_t;
+
 struct pdi_kafka_reader {
     pd_log_reader_t base; /* first: converts */
     pdi_kafka_t *log;
@@ -47,6 +57,7 @@ struct pdi_kafka_reader {
     pd_mail_t mail;
     _Atomic(bool) mailed;
     pd_timer_t timer;
+    pdi_kafka_silence_t silence;
     pd_mail_t *closed;
     bool closing;
     char topic_name[PDI_KAFKA_NAME_SIZE];
@@ -60,6 +71,8 @@ static inline bool pdi_kafka_reader_is_quick(const pdi_kafka_reader_t *reader)
 /* reader.c */
 /* Tells the stream where to fetch; gets one when there is none. False: later, the timer runs. */
 bool pdi_kafka_reader_seek(pdi_kafka_reader_t *reader, pdi_kafka_kind_t kind, int64_t offset);
+/* Forgets the stream, and asks anew by another one. */
+void pdi_kafka_reader_ask_anew(pdi_kafka_reader_t *reader);
 /* Asks again a little later; until then nothing is served. */
 void pdi_kafka_reader_retry(pdi_kafka_reader_t *reader, int64_t delay_ms);
 /* Gives back the items that were not lent. */
@@ -75,5 +88,13 @@ void pdi_kafka_reader_advance(pdi_kafka_reader_t *reader);
 void pdi_kafka_reader_begin_find_end(pdi_kafka_reader_t *reader);
 /* Once the broker has said where it is. */
 void pdi_kafka_reader_find_end(pdi_kafka_reader_t *reader);
+
+/* silence.c */
+void pdi_kafka_silence_init(pdi_kafka_reader_t *reader);
+void pdi_kafka_silence_stop(pdi_kafka_reader_t *reader);
+/* A waiting read has begun. */
+void pdi_kafka_silence_watch(pdi_kafka_reader_t *reader);
+/* A record came, or word that there is none. */
+void pdi_kafka_silence_heard(pdi_kafka_reader_t *reader, bool record);
 
 #endif

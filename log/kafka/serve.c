@@ -394,7 +394,11 @@ void pdi_kafka_reader_advance(pdi_kafka_reader_t *reader)
         return;
     fill(reader);
     while (more && reader->turn == turn && !reader->holding && reader->first < reader->count) {
-        if (reader->items[reader->first]->err != RD_KAFKA_RESP_ERR_NO_ERROR)
+        rd_kafka_resp_err_t code = reader->items[reader->first]->err;
+
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+            pdi_kafka_silence_heard(reader, code == RD_KAFKA_RESP_ERR_NO_ERROR);
+        if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
             skip_or_serve_event(reader);
         else
             more = serve_record(reader);

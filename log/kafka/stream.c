@@ -20,9 +20,12 @@
 
 #include "base/diag.h"
 #include "base/memory.h"
+#include "base/os_clock.h"
 #include "log/kafka/kafka_private.h"
 
 enum { SWEEP_MS = 20 };
+/* A handle is not suspected before: while the brokers are away, new ones are no better. */
+#define DISTRUSTED_AFTER_NS ((int64_t)10 * 1000000000)
 
 pd_status_t pdi_kafka_add_handle(pdi_kafka_t *log, pdi_kafka_kind_t kind, pd_error_t *error)
 {
@@ -38,7 +41,9 @@ pd_status_t pdi_kafka_add_handle(pdi_kafka_t *log, pdi_kafka_kind_t kind, pd_err
         for (int i = 0; i < PD_LOG_TOPIC_COUNT; i++)
             handle->topics[i] = rd_kafka_topic_new(rk, log->topic_names[i], NULL);
     }
+    handle->made_ns = pd_os_monotonic_ns();
     pthread_mutex_lock(&log->mutex);
+    handle->number = ++log->handle_count;
     handle->next = log->handles;
     log->handles = handle;
     pthread_mutex_unlock(&log->mutex);
@@ -66,7 +71,7 @@ static pdi_kafka_handle_t *find_handle(pdi_kafka_t *log, pdi_kafka_kind_t kind,
     for (pdi_kafka_handle_t *handle = log->handles; handle; handle = handle->next) {
         const pdi_kafka_stream_t *stream = log->streams;
 
-        if (handle->kind != kind)
+        if (handle->kind != kind || handle->distrusted)
             continue;
         while (stream && !(stream->handle == handle && is_at(stream, topic_name, partition)))
             stream = stream->next;
@@ -82,7 +87,8 @@ static pdi_kafka_stream_t *take_idle(pdi_kafka_t *log, pdi_kafka_kind_t kind,
 {
     for (pdi_kafka_stream_t *stream = log->streams; stream; stream = stream->next) {
         if (stream->handle->kind == kind && stream->state == PDI_KAFKA_STREAM_IDLE &&
-            !stream->spoilt && is_at(stream, topic_name, partition)) {
+            !stream->spoilt && !stream->handle->distrusted &&
+            is_at(stream, topic_name, partition)) {
             stream->state = PDI_KAFKA_STREAM_OWNED;
             return stream;
         }
@@ -151,6 +157,21 @@ void pdi_kafka_stream_release(pdi_kafka_t *log, pdi_kafka_stream_t *stream)
     pthread_mutex_unlock(&log->mutex);
 }
 
+void pdi_kafka_distrust(pdi_kafka_t *log, uint64_t handle_number)
+{
+    pthread_mutex_lock(&log->mutex);
+    for (pdi_kafka_handle_t *handle = log->handles; handle; handle = handle->next) {
+        if (handle->number != handle_number || handle->distrusted ||
+            pd_os_monotonic_ns() - handle->made_ns < DISTRUSTED_AFTER_NS)
+            continue;
+        PD_DIAG(PD_DIAG_WARN, "kafka consumer is replaced", "kind=%d number=%llu",
+                (int)handle->kind, (unsigned long long)handle->number);
+        handle->distrusted = true;
+        wake_chores(log);
+    }
+    pthread_mutex_unlock(&log->mutex);
+}
+
 pd_status_t pdi_kafka_stream_seek(pdi_kafka_stream_t *stream, int64_t offset, bool restart)
 {
     rd_kafka_resp_err_t code;
@@ -190,6 +211,46 @@ static pdi_kafka_stream_t *next_to_stop(pdi_kafka_t *log)
     return stream;
 }
 
+static void free_handle(pdi_kafka_handle_t *handle)
+{
+    for (int i = 0; i < PD_LOG_TOPIC_COUNT; i++) {
+        if (handle->topics[i])
+            rd_kafka_topic_destroy(handle->topics[i]);
+    }
+    rd_kafka_destroy(handle->rk);
+    pd_free(handle);
+}
+
+/* A distrusted one without streams, taken off the list; NULL: none. */
+static pdi_kafka_handle_t *next_to_free(pdi_kafka_t *log)
+{
+    pdi_kafka_handle_t **link, *found = NULL;
+
+    pthread_mutex_lock(&log->mutex);
+    for (link = &log->handles; *link && !found;) {
+        const pdi_kafka_stream_t *stream = log->streams;
+
+        while (stream && stream->handle != *link)
+            stream = stream->next;
+        if (!(*link)->distrusted || stream) {
+            link = &(*link)->next;
+            continue;
+        }
+        found = *link;
+        *link = found->next;
+    }
+    pthread_mutex_unlock(&log->mutex);
+    return found;
+}
+
+static void free_distrusted(pdi_kafka_t *log)
+{
+    pdi_kafka_handle_t *handle;
+
+    while ((handle = next_to_free(log)))
+        free_handle(handle);
+}
+
 void pdi_kafka_chores_sweep(pd_timer_t *timer)
 {
     pdi_kafka_t *log = PD_CONTAINER_OF(timer, pdi_kafka_t, sweep_timer);
@@ -209,6 +270,7 @@ void pdi_kafka_chores_sweep(pd_timer_t *timer)
         pthread_mutex_unlock(&log->mutex);
         free_stream(stream);
     }
+    free_distrusted(log);
 }
 
 void pdi_kafka_chores_run(pd_mail_t *mail)
@@ -245,11 +307,6 @@ void pdi_kafka_free_handles(pdi_kafka_t *log)
         pdi_kafka_handle_t *handle = log->handles;
 
         log->handles = handle->next;
-        for (int i = 0; i < PD_LOG_TOPIC_COUNT; i++) {
-            if (handle->topics[i])
-                rd_kafka_topic_destroy(handle->topics[i]);
-        }
-        rd_kafka_destroy(handle->rk);
-        pd_free(handle);
+        free_handle(handle);
     }
 }
