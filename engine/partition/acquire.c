@@ -3,6 +3,9 @@
 #include "base/diag.h"
 #include "engine/partition/partition_private.h"
 
+/* Our OwnerChanged has landed, and the log brings nothing for so long. */
+#define UNREAD_NS ((int64_t)5000 * 1000000)
+
 /* ---- everything up to the OwnerChanged is applied ---- */
 
 typedef struct rebuild {
@@ -75,6 +78,7 @@ static void become_owner(pd_partition_t *partition)
     bool complete;
     pd_error_t error;
 
+    pd_loop_timer_stop(partition->options.loop, &partition->acquire_timer);
     partition->epoch = partition->chain.epoch;
     partition->expected_offset = partition->follow_offset;
     memcpy(partition->tip_hash, partition->chain.hash, PD_RECORD_HASH_SIZE);
@@ -114,6 +118,37 @@ void pdi_acquire_step(pd_partition_t *partition)
 
 /* ---- OwnerChanged ---- */
 
+static void watch_reading(pd_partition_t *partition);
+
+/* A reader that has gone deaf would keep the partition without an owner for ever: this one is
+ * chosen, and will never be it. Another reader may be better, or another node. */
+static void on_acquire_timer(pd_timer_t *timer)
+{
+    pd_partition_t *partition = PD_CONTAINER_OF(timer, pd_partition_t, acquire_timer);
+    pd_error_t error;
+
+    if (partition->state != PD_PARTITION_ACQUIRING ||
+        partition->follow_offset > partition->acquired_offset)
+        return;
+    if (partition->follow_offset != partition->acquire_watched_offset) {
+        watch_reading(partition);
+        return;
+    }
+    pd_error_set(&error, PD_UNAVAILABLE,
+                 "the log does not bring what is before our OwnerChanged at offset %lld: it stands "
+                 "at %lld",
+                 (long long)partition->acquired_offset, (long long)partition->follow_offset);
+    pdi_partition_lose(partition, &error);
+}
+
+static void watch_reading(pd_partition_t *partition)
+{
+    partition->acquire_watched_offset = partition->follow_offset;
+    partition->acquire_timer.fire = on_acquire_timer;
+    pd_loop_timer_start(partition->options.loop, &partition->acquire_timer,
+                        pd_partition_now_ns(partition) + UNREAD_NS);
+}
+
 static void on_owner_append(pd_log_append_t *append)
 {
     pd_partition_t *partition = PD_CONTAINER_OF(append, pd_partition_t, owner_append);
@@ -132,6 +167,7 @@ static void on_owner_append(pd_log_append_t *append)
         return;
     }
     partition->acquired_offset = append->offset;
+    watch_reading(partition);
     pdi_acquire_step(partition);
 }
 

@@ -123,6 +123,7 @@ void pdi_partition_set_state(pd_partition_t *partition, pd_partition_state_t sta
 void pdi_partition_left_ownership(pd_partition_t *partition)
 {
     pdi_transport_stop(partition);
+    pd_loop_timer_stop(partition->options.loop, &partition->acquire_timer);
     pd_loop_timer_stop(partition->options.loop, &partition->watch_timer);
     partition->watch_armed = false;
     partition->gap_wanted = false;

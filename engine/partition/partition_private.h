@@ -177,6 +177,8 @@ struct pd_partition {
     pd_log_read_t gap_read;
 
     /* Watching itself */
+    pd_timer_t acquire_timer;       /* ACQUIRING: does the log bring our OwnerChanged? */
+    int64_t acquire_watched_offset; /* where reading stood when it was started */
     pd_timer_t watch_timer;
     bool watch_armed;
     int64_t watched_offset, stalled_since_ns;
