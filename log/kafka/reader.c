@@ -105,6 +105,7 @@ void pdi_kafka_reader_complete(pdi_kafka_reader_t *reader, pd_status_t status)
 
     reader->read = NULL;
     reader->turn++;
+    reader->contradicted_count = 0;
     reader->base.reading = false;
     reader->phase = PHASE_NORMAL;
     reader->fresh = false; /* for the next read it is not */
@@ -183,11 +184,16 @@ static void ask(pdi_kafka_reader_t *reader)
                                     read->count > 0 ? read->next_offset : logical(reader->from));
 }
 
-void pdi_kafka_reader_ask_anew(pdi_kafka_reader_t *reader)
+void pdi_kafka_reader_drop_stream(pdi_kafka_reader_t *reader)
 {
     pdi_kafka_reader_drop_pending(reader);
-    reader->restart = true; /* nobody takes this stream over */
+    reader->restart = true;
     drop_stream(reader);
+}
+
+void pdi_kafka_reader_ask_anew(pdi_kafka_reader_t *reader)
+{
+    pdi_kafka_reader_drop_stream(reader);
     reader->tailing = reader->holding = false;
     ask(reader);
 }

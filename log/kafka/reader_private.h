@@ -36,7 +36,8 @@ struct pdi_kafka_reader {
     bool fresh;
     bool holding; /* the timer will ask anew: what the stream brings until then is not for us */
     pdi_kafka_hole_t hole;
-    bool restart; /* the stream has stopped by itself */
+    uint32_t contradicted_count; /* in a row; see serve.c */
+    bool restart;                /* the stream has stopped by itself */
     phase_t phase;
     int64_t lo; /* oldest offset that is known to be kept */
     /* items[0, first) are lent, items[first, count) wait to be served. */
@@ -71,6 +72,8 @@ static inline bool pdi_kafka_reader_is_quick(const pdi_kafka_reader_t *reader)
 /* reader.c */
 /* Tells the stream where to fetch; gets one when there is none. False: later, the timer runs. */
 bool pdi_kafka_reader_seek(pdi_kafka_reader_t *reader, pdi_kafka_kind_t kind, int64_t offset);
+/* Nobody takes it over; the next question is asked by another one. */
+void pdi_kafka_reader_drop_stream(pdi_kafka_reader_t *reader);
 /* Forgets the stream, and asks anew by another one. */
 void pdi_kafka_reader_ask_anew(pdi_kafka_reader_t *reader);
 /* Asks again a little later; until then nothing is served. */

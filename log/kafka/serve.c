@@ -7,6 +7,7 @@
 enum {
     RETRY_MS = 2,         /* the leader does not know its end yet, and the like */
     BEYOND_RETRY_MS = 50, /* a waiting read beyond the end looks again */
+    CONTRADICTED_MAX = 10,
 };
 
 static int64_t acked_end(const pdi_kafka_reader_t *reader)
@@ -262,6 +263,16 @@ static void serve_low(pdi_kafka_reader_t *reader, int64_t low)
     (void)pdi_kafka_reader_seek(reader, PDI_KAFKA_QUICK, RD_KAFKA_OFFSET_END);
 }
 
+/* The place is not there, is said again and again, and that there is more behind it. It is not said
+ * by the same broker: the consumer fetches from one that is the leader no more. */
+static void note_contradiction(pdi_kafka_reader_t *reader)
+{
+    if (++reader->contradicted_count % CONTRADICTED_MAX != 0)
+        return;
+    pdi_kafka_distrust(reader->log, reader->stream->handle->number);
+    pdi_kafka_reader_drop_stream(reader);
+}
+
 static void serve_high(pdi_kafka_reader_t *reader, int64_t end)
 {
     pd_log_read_t *read = reader->read;
@@ -271,6 +282,8 @@ static void serve_high(pdi_kafka_reader_t *reader, int64_t end)
     if (end < acked_end(reader) || end >= reader->from) { /* or it has come meanwhile */
         reader->fresh = false;
         pdi_kafka_reader_retry(reader, RETRY_MS);
+        if (end > reader->from)
+            note_contradiction(reader);
     } else if (read->wait) {
         reader->fresh = false;
         pdi_kafka_reader_retry(reader, BEYOND_RETRY_MS);
