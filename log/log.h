@@ -88,7 +88,7 @@ struct pd_log_append {
     /* Set by the log before `done`. */
     pd_status_t status;
     int64_t offset;  /* PD_OK: where it is; otherwise -1 */
-    int64_t time_ms; /* PD_OK: as readers will see it */
+    int64_t time_ms; /* PD_OK: as readers will see it, unless a topic of Kafka has LogAppendTime */
     /* The log's own while in flight. */
     pd_log_append_t *next;
     pd_log_writer_t *writer;

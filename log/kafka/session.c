@@ -65,7 +65,9 @@ static void note_acked(pdi_kafka_partition_t *partition, int64_t offset)
 }
 
 /* Writes the outcome into the append. While it travels to its loop, `time_ms` of one that failed
- * holds librdkafka's code. */
+ * holds librdkafka's code; of others it stays the one that was sent. (The report's is another one
+ * for a batch that a broker had already when it came again: the broker answers with the newest of
+ * the batch's, and librdkafka takes it for all of them.) */
 static void take_report(pdi_kafka_session_t *session, const rd_kafka_message_t *message)
 {
     pdi_kafka_t *log = session->log;
@@ -75,7 +77,6 @@ static void take_report(pdi_kafka_session_t *session, const rd_kafka_message_t *
     append->status = status_of(message);
     append->offset = append->status == PD_OK ? message->offset : -1;
     if (append->status == PD_OK) {
-        append->time_ms = rd_kafka_message_timestamp(message, NULL);
         note_acked(writer->partition, append->offset);
         add(&log->latency_sum_us, (uint64_t)rd_kafka_message_latency(message));
     } else {
