@@ -61,8 +61,10 @@ static void restore_newest(pdi_snapshots_t *self)
 static void restored(pdi_snapshots_t *self)
 {
     self->tried = true;
+    self->restored_offset = -1;
     if (self->status == PD_OK) {
         self->unproven = true;
+        self->restored_offset = self->entry.offset;
         self->last_offset = self->entry.offset;
         PD_DIAG(PD_DIAG_INFO, "snapshot restored", "partition=%u epoch=%lld offset=%lld lag=%lld",
                 self->place.partition, (long long)self->entry.epoch, (long long)self->entry.offset,
@@ -172,9 +174,9 @@ pd_status_t pdi_restore_judge(pd_partition_t *partition, const pd_chain_record_t
     self->unproven = false;
     if (verdict != PD_CHAIN_VOID_HASH)
         return PD_OK;
-    self->below_offset = self->entry.offset;
+    self->below_offset = self->restored_offset;
     self->set_aside = true;
     return pd_error_set(error, PD_UNAVAILABLE,
                         "the snapshot of offset %lld does not chain with record %lld of the log",
-                        (long long)self->entry.offset, (long long)record->offset);
+                        (long long)self->restored_offset, (long long)record->offset);
 }

@@ -184,7 +184,7 @@ void pdi_snapshots_init(pd_partition_t *partition)
         .partition = partition->options.index,
         .node = partition->node,
     };
-    self->last_offset = -1;
+    self->last_offset = self->restored_offset = -1;
     self->below_offset = INT64_MAX;
     PD_ASSERT(pthread_mutex_init(&self->mutex, NULL) == 0);
     PD_ASSERT(pthread_cond_init(&self->let_go, NULL) == 0);

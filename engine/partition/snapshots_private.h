@@ -39,10 +39,12 @@ typedef struct pdi_snapshots {
     pd_log_read_t read;
     pd_mail_t reader_closed;
     int64_t start_offset, end_offset;
-    int64_t below_offset; /* those from here on do not chain with the log */
-    bool set_aside;       /* what is there cannot be used */
-    bool tried;           /* there was nothing to restore */
-    bool unproven;        /* restored, and no record has shown yet that it chains with the log */
+    int64_t restored_offset; /* of the one that was restored; -1: none. The loop's: a job that makes
+                                one uses `entry` again */
+    int64_t below_offset;    /* those from here on do not chain with the log */
+    bool set_aside;          /* what is there cannot be used */
+    bool tried;              /* there was nothing to restore */
+    bool unproven;           /* restored, and no record has shown yet that it chains with the log */
 } pdi_snapshots_t;
 
 void pdi_snapshots_run(pdi_snapshots_t *self, void (*work)(pdi_snapshots_t *self),

@@ -246,9 +246,7 @@ static void lose_state(bed_t *bed)
 
 static int64_t restored_offset(const bed_t *bed)
 {
-    const pdi_snapshots_t *snapshots = bed->partition->snapshots;
-
-    return snapshots->tried && snapshots->status == PD_OK ? snapshots->entry.offset : -1;
+    return bed->partition->snapshots->restored_offset;
 }
 
 static pd_snapshot_list_t list_of(const bed_t *bed)
