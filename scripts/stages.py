@@ -70,16 +70,18 @@ STAGES = [
 
 
 def counts(output, code):
-    """(passed, failed) of one command."""
-    summary = re.findall(r"(\d+)% tests passed, (\d+) tests failed out of (\d+)", output)
-    if summary:
-        _, failed, total = map(int, summary[-1])
-        return total - failed, failed
-    plain = re.findall(r"^(?:\w+: )?(\d+) passed, (\d+) failed", output, re.M)
-    if plain:
-        passed, failed = map(int, plain[-1])
-        return passed, failed if failed or code == 0 else 1
-    return (1, 0) if code == 0 else (0, 1)
+    """(passed, failed) of one command: its last line that tells, which counts what it ran itself.
+    An exit code that no count explains is a failure."""
+    passed, failed = 0, 0
+    for line in output.splitlines():
+        if found := re.search(r"\d+% tests passed, (\d+) tests failed out of (\d+)", line):
+            failed, total = map(int, found.groups())
+            passed = total - failed
+        elif found := re.match(r"(?:\w+: )?(\d+) passed, (\d+) failed", line):
+            passed, failed = map(int, found.groups())
+    if code != 0:
+        return passed, failed or 1
+    return (passed, failed) if passed or failed else (1, 0)
 
 
 def run(command):
