@@ -208,15 +208,16 @@ class Load:
         found: Runs = {}
         for wid in (f"{self.prefix}-{number}" for number in range(1, self.count + 1)):
             try:
-                described = await self.client.DescribeWorkflowExecution(
-                    execution={"workflow_id": wid}
+                described = await self._again(
+                    lambda: self.client.DescribeWorkflowExecution(execution={"workflow_id": wid})
                 )
             except grpc.aio.AioRpcError as failed:
                 if failed.code() != grpc.StatusCode.NOT_FOUND:
                     raise
                 continue
             run_id = described.workflow_execution_info.execution.run_id
-            found[wid] = Run(run_id, await self.events(wid, run_id))
+            events = await self._again(lambda: self.events(wid, run_id))
+            found[wid] = Run(run_id, events)
         return found
 
     # ---- workers ----
