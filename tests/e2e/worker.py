@@ -66,6 +66,9 @@ class MixedResult:
     signals: list[str] = field(default_factory=list)
 
 
+# A task that was given out and is lost, with its server or its worker, comes again after it.
+ATTEMPT_TIMEOUT = timedelta(seconds=10)
+
 OPTIONS = {
     "start_to_close_timeout": timedelta(seconds=30),
     "heartbeat_timeout": timedelta(seconds=10),
@@ -166,7 +169,7 @@ class Short:
     @workflow.run
     async def run(self, number: int) -> int:
         return await workflow.execute_activity(
-            double, number, start_to_close_timeout=timedelta(minutes=1)
+            double, number, start_to_close_timeout=ATTEMPT_TIMEOUT
         )
 
 
@@ -181,7 +184,7 @@ class Rabbit:
             if leaf == "sleep":
                 await workflow.sleep(timedelta(days=365 * 1000))
             return await workflow.execute_activity(
-                double, 1, start_to_close_timeout=timedelta(minutes=1)
+                double, 1, start_to_close_timeout=ATTEMPT_TIMEOUT
             ) - 1
         own = workflow.info().workflow_id
         counts = await asyncio.gather(*(

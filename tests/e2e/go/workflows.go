@@ -187,9 +187,13 @@ func Waiting(ctx workflow.Context) (int, error) {
 	}
 }
 
+// A task that was given out and is lost, with its server or its worker, comes again after it.
+const attemptTimeout = 10 * time.Second
+
 // Short is one activity.
 func Short(ctx workflow.Context, n int) (int, error) {
-	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: time.Minute})
+	options := workflow.ActivityOptions{StartToCloseTimeout: attemptTimeout}
+	ctx = workflow.WithActivityOptions(ctx, options)
 	var result int
 	err := workflow.ExecuteActivity(ctx, Double, n).Get(ctx, &result)
 	return result, err
@@ -210,7 +214,7 @@ func Rabbit(ctx workflow.Context, fanOut, depth int, leaf, policy string) (int, 
 			return 0, workflow.Sleep(ctx, math.MaxInt64)
 		}
 		n := 0
-		options := workflow.ActivityOptions{StartToCloseTimeout: time.Minute}
+		options := workflow.ActivityOptions{StartToCloseTimeout: attemptTimeout}
 		ctx = workflow.WithActivityOptions(ctx, options)
 		err := workflow.ExecuteActivity(ctx, Double, 1).Get(ctx, &n)
 		return n - 1, err
