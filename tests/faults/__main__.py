@@ -32,6 +32,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--pause", type=float, default=PAUSE_S, help="seconds a zombie sleeps")
     parser.add_argument("--open", type=int, default=0, metavar="N",
                         help="workflows that are open all the time, beside the load's")
+    parser.add_argument("--clients", type=int, default=24, help="of the load, at once")
     parser.add_argument("--binary", type=Path, default=BINARY)
     parser.add_argument("--report", type=Path, help="write what was seen as a page")
     parser.add_argument("--keep", action="store_true", help="keep the data if something fails")
@@ -42,8 +43,8 @@ async def play_round(number: int, name: str, now: Round) -> None:
     before = now.load.ledger.acknowledged
     await FAULTS[name].play(now)
     now.load.failed()
-    felt = "-" if now.felt_s is None else f"{now.felt_s:.2f} s"
-    print(f"round {number:3}: {name:14} partition {now.partition}: acknowledged again after {felt},"
+    felt = ", ".join(f"{felt_s:.2f} s" for felt_s in now.felt_s) or "-"
+    print(f"round {number:3}: {name:14} partition {now.partition}: acknowledged again after {felt};"
           f" {now.load.ledger.acknowledged - before} acknowledged meanwhile", flush=True)
 
 
@@ -92,7 +93,7 @@ async def play(options: argparse.Namespace, seed: int, report: Report) -> list:
     chance.shuffle(order)
     told = []
     async with Cluster(binary=options.binary) as cluster:
-        load = Load(cluster.address, seed)
+        load = Load(cluster.address, seed, options.clients)
         try:
             if options.open:
                 await open_workflows(cluster, options.open)
@@ -100,7 +101,7 @@ async def play(options: argparse.Namespace, seed: int, report: Report) -> list:
             for number, name in enumerate(order, 1):
                 now = Round(cluster, load, chance, options.pause)
                 await play_round(number, name, now)
-                told.append((name, now.felt_s))
+                told += [(name, felt_s) for felt_s in now.felt_s]
                 report(f"round {number}: {name}", now.complaints)
             await examine(cluster, load, report)
         except Exception as failed:

@@ -52,12 +52,12 @@ async def owner_paused(now: Round) -> None:
 
 @fault
 async def owner_stopped(now: Round) -> None:
-    """SIGTERM of a partition's owner: a planned hand-over."""
+    """SIGTERM of a partition's owner: a planned hand-over of all that it owns."""
     owner = await now.owner()
-    now.interrupted()
-    ending = asyncio.create_task(owner.terminate())
-    await now.goes_on()
-    code = await ending
+    now.watch_gaps()
+    await now.load_for(0.2)
+    code = await owner.terminate()
+    await now.gaps()
     if code != 0:
         now.complain(f"{owner.name} ended with {code} after SIGTERM")
     await owner.start()

@@ -1,4 +1,4 @@
-"""A round: one fault on one partition, and how long it was felt."""
+"""A round: one fault, and how long it was felt on the partitions that it concerns."""
 
 import asyncio
 import random
@@ -14,6 +14,7 @@ from tests.parity.harness.commands import payloads
 
 GOES_ON_TIMEOUT_S = 120
 PROBE_TIMEOUT_S = 0.5
+PROBE_PAUSE_S = 0.02
 
 
 class Round:
@@ -22,18 +23,21 @@ class Round:
     def __init__(self, cluster: Cluster, load: Load, chance: random.Random, pause_s: float):
         self.cluster, self.load, self.random, self.pause_s = cluster, load, chance, pause_s
         self.partition = chance.randrange(cluster.partitions)
-        self.felt_s: float | None = None
+        self.felt_s: list[float] = []  # of each partition concerned
         self.complaints: list[str] = []
-        self._began: float | None = None
-        self._probe: asyncio.Task | None = None
+        self._concerned = [self.partition]
+        self._probes: list[asyncio.Task] = []
+        self._watching = False
 
     def complain(self, text: str) -> None:
         self.complaints.append(text)
 
     async def owner(self) -> Node:
-        """The partition's owner, which runs: as it was when all had one. Partitions may move."""
+        """The partition's owner, which runs: as it was when all had one. Partitions may move. All
+        that it owns are concerned by its fault."""
         placed = (await self.cluster.settled())["partitions"]
         name = next(one["owner"] for one in placed if one["partition"] == self.partition)
+        self._concerned = [one["partition"] for one in placed if one["owner"] == name]
         return next(node for node in self.cluster.nodes if node.name == name)
 
     def leader(self) -> int:
@@ -46,18 +50,40 @@ class Round:
         self.load.failed()
 
     def interrupted(self) -> None:
-        """The fault is there: from now on it is measured until a command is acknowledged."""
-        self._began = time.monotonic()
-        self._probe = asyncio.create_task(self._acknowledged())
+        """The fault is there: from now on it is measured until commands are acknowledged."""
+        began = time.monotonic()
+        self._probes = [asyncio.create_task(self._acknowledged(partition, began))
+                        for partition in self._concerned]
 
     async def goes_on(self) -> None:
-        """Waits for the first command on the partition that is acknowledged after the fault."""
-        self.felt_s = await asyncio.wait_for(self._probe, GOES_ON_TIMEOUT_S)
+        """Waits for the first command on each partition concerned that is acknowledged after the
+        fault."""
+        self.felt_s = await asyncio.wait_for(asyncio.gather(*self._probes), GOES_ON_TIMEOUT_S)
 
-    async def _acknowledged(self) -> float:
-        """Starts a workflow of the partition over and over; returns when one was accepted."""
+    def watch_gaps(self) -> None:
+        """From now on the longest time between two acknowledgements of each partition is looked
+        for."""
+        self._watching = True
+        self._probes = [asyncio.create_task(self._longest_gap(partition))
+                        for partition in self._concerned]
+
+    async def gaps(self) -> None:
+        """Ends what watch_gaps() began, after one more acknowledgement of each."""
+        self._watching = False
+        self.felt_s = await asyncio.wait_for(asyncio.gather(*self._probes), GOES_ON_TIMEOUT_S)
+
+    async def _longest_gap(self, partition: int) -> float:
+        longest = 0.0
+        while self._watching:
+            longest = max(longest, await self._acknowledged(partition, time.monotonic()))
+            await asyncio.sleep(PROBE_PAUSE_S)
+        return longest
+
+    async def _acknowledged(self, partition: int, began: float) -> float:
+        """Starts a workflow of the partition over and over; returns when one was accepted, after
+        how many seconds."""
         wid = next(wid for wid in (f"probe-{uuid.uuid4()}" for _ in range(10000))
-                   if partition_of(wid, self.cluster.partitions) == self.partition)
+                   if partition_of(wid, self.cluster.partitions) == partition)
         request_id = str(uuid.uuid4())
         while True:
             try:
@@ -65,8 +91,8 @@ class Round:
                     workflow_id=wid, workflow_type={"name": "Probe"},
                     task_queue={"name": "nobody"}, request_id=request_id, input=payloads(wid),
                     _timeout=PROBE_TIMEOUT_S)
-                return time.monotonic() - self._began
+                return time.monotonic() - began
             except grpc.aio.AioRpcError as failed:
                 if failed.code() not in AGAIN:
                     raise
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(PROBE_PAUSE_S)
