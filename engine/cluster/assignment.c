@@ -91,6 +91,14 @@ static bool follows(const task_t *task, uint32_t member, uint32_t partition)
            (role == PD_MEMBER_STANDBY || role == PD_MEMBER_RELEASED || role == PD_MEMBER_OWNER);
 }
 
+static void find_followers(const task_t *task, uint32_t partition, pd_assignment_t *assignment)
+{
+    assignment->owner_leaves = assignment->owner >= 0 && task->members[assignment->owner]->leaving;
+    for (uint32_t i = 0; i < task->member_count; i++)
+        assignment->followed = assignment->followed ||
+                               ((int32_t)i != assignment->owner && follows(task, i, partition));
+}
+
 static int64_t best_applied(const task_t *task, uint32_t partition)
 {
     int64_t applied = -1;
@@ -129,21 +137,27 @@ static int32_t first_follower(const task_t *task, uint32_t partition,
 
 /* ---- moving ---- */
 
+/* Who leaves does not wait for the preferred one to catch up where somebody else can take over. */
 static bool should_release(const task_t *task, uint32_t partition,
                            const pd_assignment_t *assignment)
 {
-    return assignment->owner >= 0 && assignment->owner != assignment->preferred &&
+    if (assignment->owner_leaves)
+        return first_follower(task, partition, assignment) >= 0;
+    return assignment->owner != assignment->preferred &&
            follows_closely(task, assignment->preferred, partition);
 }
 
 static void choose_release(const task_t *task, pd_assignment_t *assignments)
 {
+    bool leaves = false;
+
     for (uint32_t i = 0; i < task->partition_count; i++) {
         if (assignments[i].owner < 0)
             return; /* one is on its way already */
+        leaves = leaves || assignments[i].owner_leaves;
     }
     for (uint32_t i = 0; i < task->partition_count; i++) {
-        if (should_release(task, i, &assignments[i])) {
+        if (assignments[i].owner_leaves == leaves && should_release(task, i, &assignments[i])) {
             assignments[i].release = true;
             return;
         }
@@ -169,6 +183,7 @@ void pd_assignment_make(const pd_member_t *const *members, uint32_t member_count
         assignment->preferred = choose(&task, i, -1, task.preferred_counts);
         assignment->standby = choose(&task, i, assignment->preferred, task.standby_counts);
         find_owner(&task, i, assignment);
+        find_followers(&task, i, assignment);
         if (assignment->owner < 0) {
             /* A new partition has no followers worth waiting for. */
             if (assignment->epoch >= 0)

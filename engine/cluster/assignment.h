@@ -8,8 +8,8 @@
  * the partition, gets none. owner: who says that it owns the partition by the newest epoch that
  * anybody knows of. It keeps the partition, whoever is preferred, until it is to release it.
  *   release: one partition of the whole cluster at a time, the lowest, and only while every
- *       partition is owned: when the preferred one follows closely. Also an owner that is about
- *       to leave waits for that, so that it is clear who takes it.
+ *       partition is owned: when the preferred one follows closely. Owners that are about to leave
+ *       come first, and when anybody follows closely.
  *   taker: nobody owns it: the first follower in the order preferred, standby, score, of those who
  *       are not far behind the best; without followers, or when it never had an owner, the
  *       preferred one.
@@ -29,6 +29,8 @@ typedef struct pd_assignment {
     int32_t preferred;
     int32_t standby;
     int32_t taker;
+    bool owner_leaves;
+    bool followed; /* by somebody who stays, closely or not */
     bool release;  /* the owner is to give it up */
     bool vacant;   /* nobody owns it, and it is sure: it was released, or never had an owner */
     int64_t epoch; /* the newest that anybody knows of; -1: it never had an owner */

@@ -92,11 +92,14 @@ static pd_member_role_t follower_role(const pd_assignment_t *assignment, int32_t
 }
 
 /* Whoever takes a partition over should be in nobody's way; and a new follower that catches up in
- * the middle of a takeover would be the better choice, and take it over in turn. */
+ * the middle of a takeover would be the better choice, and take it over in turn. Owners that are
+ * about to leave are taken over by those who follow already; where nobody does, somebody must. */
 static bool may_open_standby(pd_cluster_t *cluster, int64_t now_ns)
 {
     for (uint32_t i = 0; i < cluster->options.partition_count; i++) {
-        if (cluster->assignments[i].owner < 0)
+        const pd_assignment_t *assignment = &cluster->assignments[i];
+
+        if (assignment->owner < 0 || (assignment->owner_leaves && assignment->followed))
             return false;
     }
     if (now_ns - cluster->standby_opened_ns < OPEN_STANDBY_NS)

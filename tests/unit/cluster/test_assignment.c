@@ -270,11 +270,6 @@ static void test_who_leaves_gives_all_away(void **state)
     make(3, 16);
     settle();
     world.members[2].leaving = true;
-    assign();
-    for (uint32_t p = 0; p < 16; p++) { /* whoever is to have them has come to follow them */
-        if (world.out[p].owner == 2)
-            world.said[world.out[p].preferred][p].role = PD_MEMBER_STANDBY;
-    }
     for (assign(); release_count(&which) == 1; assign(), moves++) {
         assert_int_equal(world.out[which].owner, 2);
         assert_int_not_equal(world.out[which].preferred, 2);
@@ -288,6 +283,30 @@ static void test_who_leaves_gives_all_away(void **state)
     }
     for (uint32_t p = 0; p < 16; p++)
         assert_int_not_equal(world.out[p].owner, 2);
+}
+
+static void test_nobody_follows_who_leaves(void **state)
+{
+    int32_t which;
+
+    make(2, 1);
+    settle();
+    world.said[0][0] = (pd_member_partition_t){PD_MEMBER_OWNER, 10, 99, 100};
+    world.said[1][0] = (pd_member_partition_t){PD_MEMBER_NONE, 10, 0, 0};
+    world.members[0].leaving = true;
+    assign();
+    assert_true(world.out[0].owner_leaves);
+    assert_false(world.out[0].followed);
+    assert_int_equal(release_count(&which), 0);
+    assert_int_equal(world.out[0].preferred, 1);
+    world.said[1][0].role = PD_MEMBER_STANDBY;
+    world.said[0][0].applied_offset = world.said[1][0].applied_offset + PD_ASSIGNMENT_LAG_MAX + 1;
+    assign();
+    assert_true(world.out[0].followed);
+    assert_int_equal(release_count(&which), 0);
+    world.said[1][0].applied_offset += 1;
+    assign();
+    assert_int_equal(release_count(&which), 1);
 }
 
 static void test_the_last_one_keeps_all_until_it_is_gone(void **state)
@@ -333,6 +352,7 @@ int main(void)
         cmocka_unit_test(test_the_caught_up_follower_takes_it),
         cmocka_unit_test(test_an_older_claim_is_void),
         cmocka_unit_test(test_who_leaves_gives_all_away),
+        cmocka_unit_test(test_nobody_follows_who_leaves),
         cmocka_unit_test(test_the_last_one_keeps_all_until_it_is_gone),
         cmocka_unit_test(test_a_failed_disk_gets_nothing),
     };
