@@ -171,7 +171,8 @@ static bool wants_skip_list(pdi_table_t table)
 {
     return table == PDI_TABLE_META || table == PDI_TABLE_NAMESPACES || table == PDI_TABLE_OUTBOX ||
            table == PDI_TABLE_INBOX || table == PDI_TABLE_INGEST ||
-           table == PDI_TABLE_COMMAND_ID_TIMES;
+           table == PDI_TABLE_COMMAND_ID_TIMES || table == PDI_TABLE_TIMERS ||
+           table == PDI_TABLE_READY;
 }
 
 /* Rows of most tables are looked for by their whole key only (in history: by run), and come in
