@@ -235,6 +235,7 @@ static void make_partition(pd_node_t *node, uint32_t index)
         .metrics = node->options.metrics,
         .precise_ns = node->options.precise_ns,
         .snapshots = node->options.snapshots,
+        .open_on_thread = node->options.open_on_thread,
     };
 
     snprintf(path, sizeof(path), "%s/state/%u", node->options.data_path, index);

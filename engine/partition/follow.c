@@ -158,21 +158,14 @@ void pdi_follow_read(pd_partition_t *partition)
     pd_log_read(partition->reader, &partition->read);
 }
 
-static pd_status_t open_all(pd_partition_t *partition, pd_error_t *error)
+static pd_status_t open_reader(pd_partition_t *partition, pd_error_t *error)
 {
-    pd_store_options_t store_options = {
-        .path = partition->store_path,
-        .shared = partition->options.store_shared,
-        .partition = partition->options.index,
-        .cache_size_max = partition->options.store_cache_size_max,
-    };
     pd_log_handle_options_t handle = {
         .loop = partition->options.loop,
         .topic = PD_LOG_EVENTS,
         .partition = partition->options.index,
     };
 
-    PD_TRY(pd_store_open(&store_options, &partition->store, error));
     return pd_log_open_reader(partition->options.log, &handle, &partition->reader, error);
 }
 
@@ -198,15 +191,19 @@ static void go_on_from_store(pd_partition_t *partition)
 
 void pdi_follow_begin(pd_partition_t *partition)
 {
-    pd_error_t error;
-
     PD_ASSERT(!partition->store && !partition->reader && !partition->closing_reader);
-    if (pdi_restore_begin(partition))
-        return;
-    if (open_all(partition, &error) != PD_OK) {
-        if (!partition->store && pdi_restore_instead(partition, error.status))
-            error.status = PD_UNAVAILABLE; /* comes back, to a snapshot or the whole log */
-        pdi_partition_lose(partition, &error);
+    if (!partition->opening.busy && !pdi_restore_begin(partition))
+        pdi_opening_begin(partition);
+}
+
+void pdi_follow_opened(pd_partition_t *partition, pd_store_t *store, pd_status_t status,
+                       pd_error_t *error)
+{
+    if (status != PD_OK && pdi_restore_instead(partition, status))
+        error->status = PD_UNAVAILABLE; /* comes back, to a snapshot or the whole log */
+    partition->store = store;
+    if (status != PD_OK || open_reader(partition, error) != PD_OK) {
+        pdi_partition_lose(partition, error);
         return;
     }
     go_on_from_store(partition);

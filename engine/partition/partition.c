@@ -295,7 +295,8 @@ void pdi_partition_maybe_stopped(pd_partition_t *partition)
         stop_now(partition);
     if (partition->closing_writer || partition->closing_reader || partition->abandoned_count ||
         partition->owner_append_in_flight || partition->turn_posted ||
-        !pdi_transport_stopped(partition) || pdi_snapshots_busy(partition))
+        !pdi_transport_stopped(partition) || pdi_snapshots_busy(partition) ||
+        partition->opening.busy)
         return;
     pd_loop_timer_stop(partition->options.loop, &partition->retry_timer);
     pdi_partition_set_state(partition, PD_PARTITION_STOPPED);

@@ -93,6 +93,7 @@ typedef struct pd_partition_options {
     /* A clock that is finer than the loop's turns, for latencies; NULL: those are not measured. */
     int64_t (*precise_ns)(void);
     pd_partition_snapshots_t snapshots;
+    bool open_on_thread; /* the store; false: on the loop, which waits for the disk meanwhile */
 } pd_partition_options_t;
 
 typedef enum pd_partition_state {

@@ -8,6 +8,7 @@
 #ifndef PD_ENGINE_PARTITION_PARTITION_PRIVATE_H
 #define PD_ENGINE_PARTITION_PARTITION_PRIVATE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <sys/queue.h>
 #include <temporal/api/workflowservice/v1/request_response.pb-c.h>
@@ -122,6 +123,16 @@ typedef struct pdi_run {
     LIST_ENTRY(pdi_run) link;
 } pdi_run_t;
 
+/* The store while it is being opened. */
+typedef struct pdi_opening {
+    bool busy; /* the thread has what is below */
+    pthread_t thread;
+    pd_mail_t done;
+    pd_store_t *store;
+    pd_status_t status;
+    pd_error_t error;
+} pdi_opening_t;
+
 struct pd_partition {
     pd_partition_options_t options;
     char *node, *store_path;
@@ -201,7 +212,8 @@ struct pd_partition {
     pd_partition_metrics_t metrics;
     uint32_t applied_count;          /* for measuring one in many */
     struct pdi_snapshots *snapshots; /* NULL: none are made */
-    uint64_t log_size;               /* bytes of records applied since the start */
+    pdi_opening_t opening;
+    uint64_t log_size; /* bytes of records applied since the start */
 };
 
 #define PDI_RETRY_DELAY_MIN_NS ((int64_t)10 * 1000000)
@@ -234,12 +246,19 @@ void pdi_role_step(pd_partition_t *partition);
 /* follow.c */
 /* Opens store and reader, goes on from where the store is. */
 void pdi_follow_begin(pd_partition_t *partition);
+/* The store is open, or is not: NULL. */
+void pdi_follow_opened(pd_partition_t *partition, pd_store_t *store, pd_status_t status,
+                       pd_error_t *error);
 /* Reads on, waiting at the end: a follower, and an owner while it is idle. Harmless at any time. */
 void pdi_follow_read(pd_partition_t *partition);
 
 /* An OwnerChanged was read at the offset. */
 void pdi_follow_note_owner(pd_partition_t *partition, int64_t offset,
                            const Perdure__V1__OwnerChanged *changed);
+
+/* opening.c */
+/* Ends in pdi_follow_opened, at once or later; `opening.busy` meanwhile. */
+void pdi_opening_begin(pd_partition_t *partition);
 
 /* snapshots.c */
 void pdi_snapshots_init(pd_partition_t *partition);

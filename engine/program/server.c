@@ -346,6 +346,7 @@ static void make_node(server_t *self)
                       .log_size = self->options->snapshot_size,
                       .keep = SNAPSHOTS_KEPT,
                       .prefer_standby = true},
+        .open_on_thread = true,
         .default_namespace = "default",
         .seed = pd_os_entropy(),
         .metrics = self->metrics,
