@@ -58,7 +58,7 @@ static void activity_deadlines(pdi_sink_t *sink, const pdi_activity_t *activity)
     emit_after(sink, PD_DEADLINE_ACTIVITY_SCHEDULE_TO_CLOSE, activity->scheduled_time_ns,
                activity->schedule_to_close_timeout_ns, id);
     if (activity->started_time_ns == 0) {
-        if (activity->attempt_scheduled_time_ns > activity->scheduled_time_ns)
+        if (activity->attempt > 1) /* also when whoever scheduled the first had a clock ahead */
             emit(sink, PD_DEADLINE_ACTIVITY_OFFER, activity->attempt_scheduled_time_ns, id);
         emit_after(sink, PD_DEADLINE_ACTIVITY_SCHEDULE_TO_START,
                    activity->attempt_scheduled_time_ns, activity->schedule_to_start_timeout_ns, id);

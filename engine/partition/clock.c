@@ -144,8 +144,13 @@ static pdi_deadline_t *deadline_of(pd_partition_t *partition, const char *namesp
     return deadline;
 }
 
+/* When the clock was set back, what becomes due from `at_ns` on may not have been offered; what has
+ * been is offered twice, and taken once. */
 static void arm(pd_partition_t *partition, pdi_deadline_t *deadline, int64_t at_ns)
 {
+    if (at_ns <= deadline->offered_through_ns &&
+        pd_partition_now_ns(partition) < deadline->offered_through_ns)
+        deadline->offered_through_ns = at_ns - 1;
     if (!deadline->timer.heap_index || at_ns < deadline->timer.at_ns)
         pd_loop_timer_start(partition->options.loop, &deadline->timer, at_ns);
 }

@@ -27,8 +27,9 @@ def write(path: Path, options: argparse.Namespace, seed: int, told: list[tuple],
     path.write_text("\n".join([
         "# A campaign of faults",
         "",
-        f"{datetime.date.today()}: {options.rounds} rounds in {seconds / 60:.0f} minutes, three brokers "
-        "(replication 3, `min.insync.replicas` 2) and three nodes, load and all on one machine:",
+        f"{datetime.date.today()}: {options.rounds} rounds in {seconds / 60:.0f} minutes, three "
+        "brokers (replication 3, `min.insync.replicas` 2) and three nodes, load and all on one "
+        "machine:",
         "",
         "    build/venv/bin/python -m tests.faults "
         f"--rounds {options.rounds} --seed {seed}{opened}{only}",

@@ -120,10 +120,15 @@ static void test_activity(void **state)
     /* A retry: an old heartbeat does not count for the next attempt. */
     activity.started_time_ns = 0;
     activity.attempt_scheduled_time_ns = 400;
+    activity.attempt = 2;
     EXPECT({PD_DEADLINE_ACTIVITY_SCHEDULE_TO_CLOSE, 1100, 5}, {PD_DEADLINE_ACTIVITY_OFFER, 400, 5},
            {PD_DEADLINE_ACTIVITY_SCHEDULE_TO_START, 600, 5});
     assert_true(pd_execution_next_deadline_ns(&exec, 399) == 400);
     assert_true(pd_execution_next_deadline_ns(&exec, 400) == 600);
+    activity.attempt_scheduled_time_ns = 90; /* the first was scheduled by a clock ahead */
+    EXPECT({PD_DEADLINE_ACTIVITY_SCHEDULE_TO_CLOSE, 1100, 5}, {PD_DEADLINE_ACTIVITY_OFFER, 90, 5},
+           {PD_DEADLINE_ACTIVITY_SCHEDULE_TO_START, 290, 5});
+    activity.attempt_scheduled_time_ns = 400;
     activity.started_time_ns = 410;
     EXPECT({PD_DEADLINE_ACTIVITY_SCHEDULE_TO_CLOSE, 1100, 5},
            {PD_DEADLINE_ACTIVITY_START_TO_CLOSE, 710, 5}, {PD_DEADLINE_ACTIVITY_HEARTBEAT, 430, 5});
