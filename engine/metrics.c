@@ -80,12 +80,19 @@ const pd_metric_t pd_engine_metrics[PD_METRIC_ENGINE_COUNT] = {
         .help = "Bytes of keys and values read."},
     [PD_METRIC_KAFKA_BROKER_ERRORS] = {"perdure_kafka_broker_errors_total", PD_METRIC_COUNTER,
         .help = "Errors of connections to brokers and the like."},
+    [PD_METRIC_COMMANDS] = {"perdure_commands_total", PD_METRIC_COUNTER, {"outcome"},
+        .help = "Commands and messages of other partitions that the topic of commands has brought: "
+                "decided, repeated (they had been before), forwarded (to the partition of their "
+                "workflow); rejected: also from mapped topics."},
+    [PD_METRIC_COMMANDS_LAG] = {"perdure_commands_lag_records", PD_METRIC_GAUGE, {"partition"},
+        .help = "Records of the topic of commands that the partition's owner has not taken yet."},
     [PD_METRIC_INGEST_LAG] = {"perdure_ingest_lag_records", PD_METRIC_GAUGE, {"mapping"},
         .help = "Records of a mapped topic that are not yet commands, of the partitions that this "
                 "node reads."},
     [PD_METRIC_INGEST_RECORDS] = {"perdure_ingest_records_total", PD_METRIC_COUNTER,
         {"mapping", "outcome"},
-        .help = "Records of a mapped topic: accepted, rejected."},
+        .help = "Records of a mapped topic: accepted, rejected. Counted when they are sent on for "
+                "sure."},
 };
 /* clang-format on */
 
@@ -95,6 +102,12 @@ static const char *const workflow_outcomes[] = {
     "completed", "failed", "timed_out", "canceled", "terminated", "continued_as_new",
 };
 static const char *const activity_outcomes[] = {"completed", "failed", "timed_out", "canceled"};
+static const char *const command_outcomes[PD_COMMAND_OUTCOME_COUNT] = {
+    [PD_COMMAND_DECIDED] = "decided",
+    [PD_COMMAND_REPEATED] = "repeated",
+    [PD_COMMAND_REJECTED] = "rejected",
+    [PD_COMMAND_FORWARDED] = "forwarded",
+};
 _Static_assert(PD_ARRAY_COUNT(workflow_outcomes) == PD_WORKFLOW_OUTCOME_COUNT, "");
 _Static_assert(PD_ARRAY_COUNT(activity_outcomes) == PD_ACTIVITY_OUTCOME_COUNT, "");
 
@@ -125,6 +138,18 @@ void pd_partition_metrics_register(pd_partition_metrics_t *self, pd_metrics_t *m
     for (size_t i = 0; i < PD_ACTIVITY_OUTCOME_COUNT; i++)
         pd_metrics_add_counter(metrics, PD_METRIC_ACTIVITIES_CLOSED, &self->activities[i],
                                activity_outcomes[i], NULL);
+    for (size_t i = 0; i < PD_COMMAND_OUTCOME_COUNT; i++)
+        pd_metrics_add_counter(metrics, PD_METRIC_COMMANDS, &self->commands[i], command_outcomes[i],
+                               NULL);
+    pd_metrics_add_gauge(metrics, PD_METRIC_COMMANDS_LAG, &self->commands_lag, label, NULL);
+}
+
+void pd_ingest_metrics_register(pd_ingest_metrics_t *self, pd_metrics_t *metrics,
+                                const char *mapping)
+{
+    pd_metrics_add_gauge(metrics, PD_METRIC_INGEST_LAG, &self->lag, mapping, NULL);
+    pd_metrics_add_counter(metrics, PD_METRIC_INGEST_RECORDS, &self->accepted, mapping, "accepted");
+    pd_metrics_add_counter(metrics, PD_METRIC_INGEST_RECORDS, &self->rejected, mapping, "rejected");
 }
 
 #define TYPE(NAME) TEMPORAL__API__ENUMS__V1__EVENT_TYPE__EVENT_TYPE_##NAME

@@ -36,6 +36,8 @@ typedef enum pd_engine_metric {
     PD_METRIC_KAFKA_RECORDS_READ,
     PD_METRIC_KAFKA_BYTES_READ,
     PD_METRIC_KAFKA_BROKER_ERRORS,
+    PD_METRIC_COMMANDS,
+    PD_METRIC_COMMANDS_LAG,
     PD_METRIC_INGEST_LAG,
     PD_METRIC_INGEST_RECORDS,
     PD_METRIC_ENGINE_COUNT,
@@ -47,12 +49,23 @@ extern const pd_metric_t pd_engine_metrics[PD_METRIC_ENGINE_COUNT];
 
 enum { PD_WORKFLOW_OUTCOME_COUNT = 6, PD_ACTIVITY_OUTCOME_COUNT = 4 };
 
+/* What becomes of a record of the topic of commands. */
+typedef enum pd_command_outcome {
+    PD_COMMAND_DECIDED,
+    PD_COMMAND_REPEATED,
+    PD_COMMAND_REJECTED, /* and of mapped topics */
+    PD_COMMAND_FORWARDED,
+    PD_COMMAND_OUTCOME_COUNT,
+} pd_command_outcome_t;
+
 typedef struct pd_partition_metrics {
     pd_counter_t epoch_changes;
     pd_gauge_t pending_count;
     pd_histogram_t append, apply;
     pd_counter_t workflows[PD_WORKFLOW_OUTCOME_COUNT];
     pd_counter_t activities[PD_ACTIVITY_OUTCOME_COUNT];
+    pd_counter_t commands[PD_COMMAND_OUTCOME_COUNT];
+    pd_gauge_t commands_lag;
     pd_gauge_t memtable_size, table_reader_size; /* of the store, as of its last flush */
     /* Set by a collector. */
     pd_gauge_t owned, epoch, applied_offset, end_offset, lag;
@@ -62,6 +75,16 @@ void pd_partition_metrics_register(pd_partition_metrics_t *self, pd_metrics_t *m
                                    uint32_t partition);
 /* Counts what an event of history closes, if it closes anything. `event_type`: temporal's. */
 void pd_partition_metrics_count_event(pd_partition_metrics_t *self, int event_type);
+
+/* ---- of a mapped topic, as one partition reads it ---- */
+
+typedef struct pd_ingest_metrics {
+    pd_gauge_t lag;
+    pd_counter_t accepted, rejected;
+} pd_ingest_metrics_t;
+
+void pd_ingest_metrics_register(pd_ingest_metrics_t *self, pd_metrics_t *metrics,
+                                const char *mapping);
 
 /* ---- of task queues that share a loop; by pd_task_kind_t ---- */
 

@@ -8,6 +8,7 @@
 #include "log/record/foreign.h"
 
 struct pd_mapping {
+    char *name;
     char *topic;
     char *namespace_name;
     pd_mapping_format_t format;
@@ -62,6 +63,7 @@ pd_status_t pd_mapping_new(const pd_mapping_options_t *options, pd_mapping_t **m
     pd_mapping_t *self = PD_NEW(pd_mapping_t);
     pd_status_t status;
 
+    self->name = pd_strdup(options->name);
     self->topic = pd_strdup(options->topic ? options->topic : "");
     self->namespace_name = pd_strdup(options->namespace_name ? options->namespace_name : "default");
     self->format = options->format;
@@ -86,8 +88,14 @@ void pd_mapping_free(pd_mapping_t *mapping)
     pd_expression_free(mapping->start_input);
     pd_foreign_schema_free(mapping->schema);
     pd_free(mapping->namespace_name);
+    pd_free(mapping->name);
     pd_free(mapping->topic);
     pd_free(mapping);
+}
+
+const char *pd_mapping_name(const pd_mapping_t *mapping)
+{
+    return mapping->name;
 }
 
 const char *pd_mapping_topic(const pd_mapping_t *mapping)

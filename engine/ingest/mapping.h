@@ -44,6 +44,7 @@ typedef struct pd_mapping_options {
 pd_status_t pd_mapping_new(const pd_mapping_options_t *options, pd_mapping_t **mapping,
                            pd_error_t *error) PD_MUST_USE;
 void pd_mapping_free(pd_mapping_t *mapping);
+const char *pd_mapping_name(const pd_mapping_t *mapping);
 const char *pd_mapping_topic(const pd_mapping_t *mapping);
 
 typedef Temporal__Api__Workflowservice__V1__SignalWithStartWorkflowExecutionRequest

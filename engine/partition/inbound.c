@@ -60,7 +60,7 @@ static pdi_verdict_t take_number(look_t *look, int32_t source_partition, const c
     Perdure__V1__Received *received;
 
     if (number <= last)
-        look->transport->repeated_count++;
+        pdi_measure_command(look->transport->partition, PD_COMMAND_REPEATED);
     if (number != last + 1)
         return PDI_VERDICT_IGNORE;
     received = PD_PB_NEW(arena, Perdure__V1__Received, perdure__v1__received);
@@ -303,7 +303,7 @@ static pdi_verdict_t look_at_request(look_t *look)
                                  command->command_id, &seen, &error) != PD_OK)
         pdi_partition_lose(partition, &error);
     else if (seen)
-        look->transport->repeated_count++;
+        pdi_measure_command(look->transport->partition, PD_COMMAND_REPEATED);
     return seen ? PDI_VERDICT_IGNORE : PDI_VERDICT_SUBMIT;
 }
 

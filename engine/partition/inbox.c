@@ -41,11 +41,19 @@ static const pd_log_record_t *at_hand(const pdi_transport_t *transport)
     return &transport->read.records[transport->index];
 }
 
+static void tell_lag(pdi_transport_t *transport)
+{
+    int64_t lag = transport->end_offset - 1 - transport->consumed_through;
+
+    pd_gauge_set(&transport->partition->metrics.commands_lag, lag > 0 ? lag : 0);
+}
+
 static void consume(pdi_transport_t *transport)
 {
     if (transport->rejects_in_flight)
         return;
     transport->consumed_through = transport->handled_through;
+    tell_lag(transport);
     if (transport->consumed_through > pd_store_commands_through(transport->partition->store))
         pdi_progress_due(transport);
 }
@@ -107,7 +115,7 @@ static void forward(pdi_transport_t *transport, uint32_t partition)
     if (!lane->sender)
         lane->sender =
             pd_sender_open(transport->partition->options.senders, PD_LOG_COMMANDS, partition);
-    transport->forwarded_count++;
+    pdi_measure_command(transport->partition, PD_COMMAND_FORWARDED);
     transport->rejects_in_flight++;
     /* A little larger than it was, for its ID: then it is too large. */
     if (pd_sender_send(lane->sender, &transport->user, record->key, pd_buf_bytes(&transport->buf),
@@ -127,7 +135,7 @@ static void submit(pdi_transport_t *transport, pd_command_t *command)
     command->inbound->size = size;
     transport->submitted_count++;
     transport->submitted_size += size;
-    transport->received_count++;
+    pdi_measure_command(transport->partition, PD_COMMAND_DECIDED);
     pd_partition_submit(transport->partition, command);
     if (transport->running && transport->wait == PDI_INBOX_GOES_ON)
         handled(transport);
@@ -293,6 +301,7 @@ static void on_read(pd_log_read_t *read)
         transport->batch = true;
         transport->end_offset = read->end_offset;
         transport->index = 0;
+        tell_lag(transport);
         pdi_inbox_pump(transport);
     }
 }

@@ -36,6 +36,8 @@ struct pdi_source {
     pdi_transport_t *transport;
     pd_sender_user_t user; /* its own: it tells what is acknowledged */
     const pd_mapping_t *mapping;
+    pd_ingest_metrics_t *metrics;
+    int64_t lag; /* what it has told of it */
     uint32_t partition;
     char name[PDI_TOPIC_SIZE_MAX]; /* "topic/partition" */
     pd_log_reader_t *reader;
@@ -64,6 +66,7 @@ struct pdi_topic {
     pdi_topic_t *next;
     pdi_transport_t *transport;
     const pd_mapping_t *mapping;
+    pd_ingest_metrics_t *metrics;
     pd_log_topic_query_t query;
     bool asking, known;
     pd_timer_t retry_timer;
@@ -73,6 +76,18 @@ static void read_next(pdi_source_t *source);
 static void pump(pdi_source_t *source);
 
 /* ---- what is acknowledged ---- */
+
+/* Several partitions of the topic may be read here: their mapping's cell has the sum. */
+static void tell_lag(pdi_source_t *source)
+{
+    int64_t from = source->first < source->last
+                       ? source->entries[source->first % IN_FLIGHT_MAX].offset
+                       : source->next_offset;
+    int64_t lag = from >= 0 && source->end_offset > from ? source->end_offset - from : 0;
+
+    pd_gauge_add(&source->metrics->lag, lag - source->lag);
+    source->lag = lag;
+}
 
 static void advance(pdi_source_t *source)
 {
@@ -84,10 +99,13 @@ static void advance(pdi_source_t *source)
         source->safe_offset = entry->offset + 1;
         if (entry->target >= 0)
             source->safe[entry->target] = entry->number;
+        pd_counter_add(entry->target >= 0 ? &source->metrics->accepted : &source->metrics->rejected,
+                       1);
         source->in_flight_size -= entry->size;
         source->first++;
         source->changed = true;
     }
+    tell_lag(source);
     if (source->changed)
         pdi_progress_due(source->transport);
 }
@@ -250,7 +268,10 @@ static void on_read(pd_log_read_t *read)
         source->end_offset = read->end_offset;
         source->batch = true;
         source->index = 0;
+        if (source->next_offset < 0)
+            source->next_offset = read->start_offset;
         pump(source);
+        tell_lag(source);
     }
 }
 
@@ -294,6 +315,7 @@ static void begin_source(pdi_topic_t *topic, uint32_t partition)
 
     source->transport = transport;
     source->mapping = topic->mapping;
+    source->metrics = topic->metrics;
     source->partition = partition;
     snprintf(source->name, sizeof(source->name), "%.250s/%" PRIu32,
              pd_mapping_topic(topic->mapping), partition);
@@ -343,6 +365,8 @@ static void end_source(pdi_source_t *source)
 
     pd_loop_timer_stop(transport->partition->options.loop, &source->retry_timer);
     source->batch = false;
+    pd_gauge_add(&source->metrics->lag, -source->lag);
+    source->lag = 0;
     for (uint32_t i = 0; i < transport->lane_count; i++) {
         if (source->senders[i])
             pd_sender_close(source->senders[i], &source->user);
@@ -419,11 +443,17 @@ void pdi_ingest_new(pdi_transport_t *transport)
     const pd_partition_options_t *options = &transport->partition->options;
 
     pd_arena_init(&transport->ingest_arena);
+    transport->ingest_metrics =
+        pd_calloc(options->mapping_count + 1, sizeof(transport->ingest_metrics[0]));
     for (size_t i = 0; i < options->mapping_count; i++) {
         pdi_topic_t *topic = PD_NEW(pdi_topic_t);
 
         topic->transport = transport;
         topic->mapping = options->mappings[i];
+        topic->metrics = &transport->ingest_metrics[i];
+        if (options->metrics)
+            pd_ingest_metrics_register(topic->metrics, options->metrics,
+                                       pd_mapping_name(topic->mapping));
         topic->next = transport->topics;
         transport->topics = topic;
     }
@@ -438,6 +468,7 @@ void pdi_ingest_free_all(pdi_transport_t *transport)
         transport->topics = topic->next;
         pd_free(topic);
     }
+    pd_free(transport->ingest_metrics);
     pd_arena_deinit(&transport->ingest_arena);
 }
 

@@ -52,6 +52,16 @@ void pdi_measure_flushed(pd_partition_t *partition)
     pd_gauge_set(&partition->metrics.table_reader_size, (int64_t)memory.table_reader_size);
 }
 
+void pdi_measure_command(pd_partition_t *partition, pd_command_outcome_t outcome)
+{
+    pd_counter_add(&partition->metrics.commands[outcome], 1);
+}
+
+uint64_t pdi_measured_commands(const pd_partition_t *partition, pd_command_outcome_t outcome)
+{
+    return atomic_load_explicit(&partition->metrics.commands[outcome].value, memory_order_relaxed);
+}
+
 void pd_partition_collect_metrics(pd_partition_t *partition)
 {
     pd_partition_metrics_t *metrics = &partition->metrics;

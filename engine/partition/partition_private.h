@@ -318,6 +318,9 @@ void pdi_measure_apply_end(pd_partition_t *partition, int64_t begin_ns,
                            const Perdure__V1__Record *record);
 /* The store was written. */
 void pdi_measure_flushed(pd_partition_t *partition);
+/* What became of a record of the topic of commands. */
+void pdi_measure_command(pd_partition_t *partition, pd_command_outcome_t outcome);
+uint64_t pdi_measured_commands(const pd_partition_t *partition, pd_command_outcome_t outcome);
 
 /* answer.c */
 /* Of a command without a call; NULL is allowed. */

@@ -70,7 +70,7 @@ void pdi_reject_by(pdi_transport_t *transport, pd_sender_t *sender, pd_sender_us
     uint32_t size_max = transport->partition->options.log->info.record_size_max;
     pd_bytes_t key = record->key;
 
-    transport->rejected_count++;
+    pdi_measure_command(transport->partition, PD_COMMAND_REJECTED);
     pd_arena_reset(&transport->arena);
     fill(transport, record, &rejected);
     rejected.topic = (char *)topic;

@@ -112,8 +112,8 @@ void pd_partition_transport_stats(const pd_partition_t *partition, pd_transport_
         stats->outbox_waiting +=
             range.last_number - (own ? range.done_through : lane->acked_through);
     }
-    stats->received_count = transport->received_count;
-    stats->repeated_count = transport->repeated_count;
-    stats->rejected_count = transport->rejected_count;
-    stats->forwarded_count = transport->forwarded_count;
+    stats->received_count = pdi_measured_commands(partition, PD_COMMAND_DECIDED);
+    stats->repeated_count = pdi_measured_commands(partition, PD_COMMAND_REPEATED);
+    stats->rejected_count = pdi_measured_commands(partition, PD_COMMAND_REJECTED);
+    stats->forwarded_count = pdi_measured_commands(partition, PD_COMMAND_FORWARDED);
 }

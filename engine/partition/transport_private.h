@@ -104,11 +104,12 @@ struct pdi_transport {
     pdi_source_t *sources;
     pdi_source_t *closing_sources;
     pd_arena_t ingest_arena;
+    pd_ingest_metrics_t *ingest_metrics; /* by mapping */
 
     pd_arena_t arena;
     pd_buf_t buf;
 
-    uint64_t received_count, repeated_count, ignored_count, rejected_count, forwarded_count;
+    uint64_t ignored_count;
 };
 
 /* ---- outbox.c ---- */

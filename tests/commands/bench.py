@@ -7,6 +7,7 @@ import json
 import secrets
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from typing import Any, Awaitable, Callable
 
@@ -58,7 +59,8 @@ class MappedPerdure(Perdure):
     def launch(self) -> None:
         path = Path(self.directory) / "perdure.conf"
         path.write_text(MAPPINGS.format(cluster=self.cluster))
-        self._spawn(self.command(None, None, "--config", str(path)))
+        self._spawn(self.command(None, None, "--config", str(path),
+                                 "--metrics-listen", f"127.0.0.1:{self.metrics_port}"))
 
     @property
     def cluster(self) -> str:
@@ -127,6 +129,17 @@ class Bench:
             assert self.server.alive(), f"the server ended:\n{self.server.output()}"
             await asyncio.sleep(0.05)
         return found
+
+    async def metrics(self) -> dict[str, float]:
+        """Values by the name with its labels, as Prometheus reads them."""
+        def get() -> str:
+            url = f"http://127.0.0.1:{self.server.metrics_port}/metrics"
+            with urllib.request.urlopen(url, timeout=PATIENCE_S) as answer:
+                return answer.read().decode()
+
+        lines = (await asyncio.to_thread(get)).splitlines()
+        return {name: float(value) for name, value in
+                (line.rsplit(" ", 1) for line in lines if line and line[0] != "#")}
 
     async def events(self, workflow_id: str) -> list:
         """The history; nothing when there is none, or nobody to ask at the moment."""

@@ -56,6 +56,30 @@ async def unmappable_is_rejected(b: Bench) -> None:
 
 
 @case
+async def metrics_of_topics(b: Bench) -> None:
+    """Records accepted and rejected, the commands that they become, and nothing left behind."""
+    accepted, rejected = (f'perdure_ingest_records_total{{mapping="orders",outcome="{outcome}"}}'
+                          for outcome in ("accepted", "rejected"))
+    lag = 'perdure_ingest_lag_records{mapping="orders"}'
+    decided = 'perdure_commands_total{outcome="decided"}'
+    before = await b.metrics()
+    for number in range(ORDERS):
+        b.produce("-orders", "k", order(b.id("c"), number), {"event": b"e"}, number % 2)
+    b.produce("-orders", "k", b"not json", {"event": b"e"}, 0)
+    b.flush()
+
+    async def all_there() -> bool:
+        now = await b.metrics()
+        return (now[accepted] - before[accepted] == ORDERS and now[lag] == 0
+                and now[rejected] - before[rejected] == 1
+                and now[decided] - before[decided] >= ORDERS
+                and all(value == 0 for name, value in now.items()
+                        if name.startswith("perdure_commands_lag_records")))
+
+    await b.until(all_there, f"{ORDERS} accepted, one rejected, no lag")
+
+
+@case
 async def killed_while_ingesting(b: Bench) -> None:
     """SIGKILL, twice, with records of both partitions on their way: each once, in order."""
     ids = [b.id("c") for _ in range(CUSTOMERS)]
