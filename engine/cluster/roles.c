@@ -142,14 +142,17 @@ static void act(pd_cluster_t *cluster, uint32_t index, int32_t self, int64_t now
 
 /* ---- leaving ---- */
 
+/* Calls for what was ours are sent on from here until we end: that takes knowing the new owner. Its
+ * OwnerChanged comes before its heartbeat does. */
 static bool all_taken(const pd_cluster_t *cluster, int32_t self)
 {
     for (uint32_t i = 0; i < cluster->options.partition_count; i++) {
+        const pd_assignment_t *assignment = &cluster->assignments[i];
         pd_member_partition_t status;
 
         cluster->options.partitions.status(cluster->options.partitions.ctx, i, &status);
-        if (status.role == PD_MEMBER_OWNER || cluster->assignments[i].owner == self ||
-            (status.role == PD_MEMBER_RELEASED && cluster->assignments[i].owner < 0))
+        if (status.role == PD_MEMBER_OWNER || assignment->owner == self ||
+            (assignment->owner < 0 && assignment->epoch >= 0))
             return false;
     }
     return true;
