@@ -308,6 +308,26 @@ static void test_a_clean_stop_gives_everything_away_first(void **state)
     three_nodes(bed);
 }
 
+/* Calls that come to it until it ends are sent on to them. */
+static void test_who_has_left_knows_the_new_owners(void **state)
+{
+    bed_t *bed = *state;
+
+    three_nodes(bed);
+    for (int round = 0; round < 12; round++) {
+        one_node_t *self = &bed->nodes[round % 3];
+        const char *name = self->name;
+
+        pd_node_leave(self->node);
+        UNTIL(bed, self->state == PD_NODE_LEFT);
+        assert_int_not_equal(owned_by(self, name), -1);
+        assert_int_equal(owned_by(self, name), 0);
+        stop(self);
+        start(bed, (uint32_t)(round % 3), name);
+        UNTIL(bed, is_settled(bed));
+    }
+}
+
 static void test_one_joins_and_gets_its_share(void **state)
 {
     bed_t *bed = *state;
@@ -373,6 +393,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_three_begin_together, make, drop),
         cmocka_unit_test_setup_teardown(test_a_dead_nodes_partitions_are_taken, make, drop),
         cmocka_unit_test_setup_teardown(test_a_clean_stop_gives_everything_away_first, make, drop),
+        cmocka_unit_test_setup_teardown(test_who_has_left_knows_the_new_owners, make, drop),
         cmocka_unit_test_setup_teardown(test_one_joins_and_gets_its_share, make, drop),
         cmocka_unit_test_setup_teardown(test_of_two_with_one_name_the_later_stays, make, drop),
         cmocka_unit_test_setup_teardown(test_all_nodes_know_all_namespaces, make, drop),
