@@ -62,7 +62,7 @@ class Load:
         self._flows = [asyncio.create_task(self._flow()) for _ in range(self._clients)]
         kinds = [self._work_on_tasks, self._work_on_activities]
         self._tasks = [asyncio.create_task(work()) for work in kinds for _ in range(self._workers)]
-        self._tasks += [asyncio.create_task(self._read()) for _ in range(min(2, self._clients))]
+        self._tasks += [asyncio.create_task(self._read()) for _ in range(2)]
 
     def failed(self) -> None:
         """Raises what any part of the load stumbled upon."""

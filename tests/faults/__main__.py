@@ -36,7 +36,10 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--binary", type=Path, default=BINARY)
     parser.add_argument("--report", type=Path, help="write what was seen as a page")
     parser.add_argument("--keep", action="store_true", help="keep the data if something fails")
-    return parser.parse_args()
+    options = parser.parse_args()
+    if options.clients < 1:
+        parser.error("--clients: what they are told is what is checked; at least one")
+    return options
 
 
 async def play_round(number: int, name: str, now: Round) -> None:
