@@ -84,6 +84,10 @@ static const pd_config_option_t options[PDI_OPTION_COUNT] = {
         .since = V2, .section = CLUSTER,
         .help = "How long the topic of commands keeps what has been done. Longer than the "
                 "longest time that the cluster may be away."},
+    [PDI_OPTION_COMMAND_ID_TIME] = {.name = "command-id-time", .type = PD_CONFIG_DURATION,
+        .min = 60 * SECOND, .max = 365 * DAY, .programs = SERVE, .default_text = "24h",
+        .since = V2, .section = CLUSTER,
+        .help = "A command ID that a producer repeats is known for so long."},
     [PDI_OPTION_HEARTBEAT_INTERVAL] = {.name = "heartbeat-interval", .type = PD_CONFIG_DURATION,
         .min = 20 * MS, .max = 60 * SECOND, .programs = SERVE, .default_text = "200ms",
         .since = V2, .section = CLUSTER, .help = "How often a node says that it lives."},
@@ -129,6 +133,9 @@ static const pd_config_option_t options[PDI_OPTION_COUNT] = {
         .max = 1024 * GIB, .programs = SERVE, .default_text = "1GiB", .since = V2,
         .section = SNAPSHOTS,
         .help = "Log of a partition that asks for a snapshot before the interval has passed."},
+    [PDI_OPTION_SNAPSHOTS_KEPT] = {.name = "snapshots-kept", .type = PD_CONFIG_INT, .min = 1,
+        .max = 1000, .programs = SERVE, .default_text = "3", .since = V2, .section = SNAPSHOTS,
+        .help = "The newest snapshots of a partition that stay; older ones are removed."},
 };
 
 static const pd_config_option_t ingest_keys[] = {

@@ -163,6 +163,8 @@ static pd_status_t resolve_serve(pd_program_options_t *self, pd_error_t *error)
     self->snapshot_path = pd_config_text(config, PDI_OPTION_SNAPSHOT_DIRECTORY);
     self->snapshot_interval_ns = pd_config_number(config, PDI_OPTION_SNAPSHOT_INTERVAL);
     self->snapshot_size = (size_t)pd_config_number(config, PDI_OPTION_SNAPSHOT_BYTES);
+    self->snapshots_kept = (uint32_t)pd_config_number(config, PDI_OPTION_SNAPSHOTS_KEPT);
+    self->command_id_keep_ns = pd_config_number(config, PDI_OPTION_COMMAND_ID_TIME);
     PD_TRY(pd_mappings_init(&self->mappings, config, PDI_PREFIX_INGEST, error));
     PD_TRY(resolve_kafka(self, error));
     return check_serve(self, error);

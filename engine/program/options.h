@@ -47,6 +47,8 @@ typedef struct pd_program_options {
     const char *snapshot_path; /* NULL: none are made */
     int64_t snapshot_interval_ns;
     size_t snapshot_size;
+    uint32_t snapshots_kept;
+    int64_t command_id_keep_ns;
 
     const char *bootstrap_servers;       /* kafka.bootstrap.servers; NULL: none */
     const pd_config_pair_t *kafka_pairs; /* kafka.*, bootstrap.servers too */

@@ -22,7 +22,7 @@
 #include "engine/program/metrics_port.h"
 #include "engine/program/server_cluster.h"
 
-enum { LOOP_COUNT_MAX = 16, MAILBOX_COUNT = 65536, SNAPSHOTS_KEPT = 3 };
+enum { LOOP_COUNT_MAX = 16, MAILBOX_COUNT = 65536 };
 #define NS_PER_MS ((int64_t)1000000)
 #define DRAIN_NS (3000 * NS_PER_MS)
 
@@ -339,12 +339,13 @@ static void make_node(server_t *self)
         .flush_size = self->options->flush_size,
         .flush_delay_ns = self->options->flush_delay_ns,
         .standstill_ns = self->options->standstill_timeout_ns,
+        .command_id_keep_ns = self->options->command_id_keep_ns,
         .namespaces = self->namespaces,
         .snapshots = {.directory = self->options->snapshot_path,
                       .cluster = self->options->cluster,
                       .interval_ns = self->options->snapshot_interval_ns,
                       .log_size = self->options->snapshot_size,
-                      .keep = SNAPSHOTS_KEPT,
+                      .keep = self->options->snapshots_kept,
                       .prefer_standby = true},
         .open_on_thread = true,
         .default_namespace = "default",
