@@ -55,10 +55,13 @@ static void own_heartbeat(pd_cluster_t *cluster, const Perdure__V1__Heartbeat *h
 {
     int order = strcmp(heartbeat->incarnation, cluster->incarnation);
 
-    if (cluster->state == PD_CLUSTER_LOADING)
+    if (cluster->state == PD_CLUSTER_LOADING || cluster->ended)
         return;
     if (order == 0)
         cluster->judged_ns = heartbeat->time_ns;
+    else if (order > 0 && cluster->state == PD_CLUSTER_LEAVING)
+        pdi_cluster_end(
+            cluster); /* the name, and what it has to say of partitions, are another's */
     else if (order > 0 && cluster->state != PD_CLUSTER_SUPERSEDED)
         superseded(cluster, heartbeat);
 }

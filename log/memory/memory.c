@@ -234,6 +234,11 @@ pd_log_t *pd_log_memory_open(pd_log_memory_t *storage)
     return &node->base;
 }
 
+void pd_log_memory_mend(pd_log_t *log)
+{
+    ((pdi_node_t *)log)->failed = false;
+}
+
 void pd_log_memory_cut(pd_log_t *log, int64_t out_until_ns, int64_t in_until_ns)
 {
     pdi_node_t *node = (pdi_node_t *)log;

@@ -30,7 +30,7 @@ typedef struct pd_log_memory_faults {
     uint32_t unknown_lost_ppm;   /* never lands: PD_UNKNOWN_OUTCOME */
     uint32_t unknown_late_ppm;   /* lands late_max_ns later at most: PD_UNKNOWN_OUTCOME before */
     uint32_t io_ppm;        /* the node's disk: PD_IO for it and for everything of this pd_log_t
-                               until it is closed and opened again */
+                               until it is mended, or closed and opened again */
     uint32_t foreign_ppm;   /* somebody else's record lands just before */
     uint32_t gap_ppm;       /* some offsets before hold no record */
     uint32_t read_fail_ppm; /* PD_UNAVAILABLE */
@@ -70,6 +70,9 @@ void pd_log_memory_crash(pd_log_t *log);
  * in_until_ns nothing that is sent to it, neither acknowledgements nor what it reads (the storage's
  * clock). What is under way waits. Anything in the past: mended. */
 void pd_log_memory_cut(pd_log_t *log, int64_t out_until_ns, int64_t in_until_ns);
+/* What PD_IO was injected for is in order again, without closing: a right that was given back, a
+ * full disk of the broker's that was emptied. Writers that broke stay broken. */
+void pd_log_memory_mend(pd_log_t *log);
 /* From now on. */
 void pd_log_memory_set_faults(pd_log_memory_t *storage, const pd_log_memory_faults_t *faults);
 

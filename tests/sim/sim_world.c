@@ -315,8 +315,11 @@ void sim_world_calm(sim_world_t *world)
     for (uint32_t i = 0; i < sim->loops.count; i++)
         sim->loops.items[i].stuck_until_ns = 0;
     for (uint32_t i = 0; i < world->server_count; i++) {
-        if (world->servers[i].log)
-            pd_log_memory_cut(world->servers[i].log, 0, 0);
+        if (!world->servers[i].log)
+            continue;
+        pd_log_memory_cut(world->servers[i].log, 0, 0);
+        if (world->server_count > 1) /* a log of many nodes works again without their doing */
+            pd_log_memory_mend(world->servers[i].log);
     }
     pd_loop_timer_stop(sim_clients_loop(sim), &world->event_timer);
 }

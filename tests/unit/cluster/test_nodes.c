@@ -355,6 +355,22 @@ static void test_of_two_with_one_name_the_later_stays(void **state)
     assert_int_equal(really_owned(&bed->nodes[1]), PARTITION_COUNT);
 }
 
+/* It hears of the later one only while it leaves. */
+static void test_who_leaves_and_has_lost_its_name_ends(void **state)
+{
+    bed_t *bed = *state;
+
+    three_nodes(bed);
+    start(bed, 3, "a");
+    pd_log_memory_cut(bed->nodes[0].log, bed->loop.now_ns + 5 * S, bed->loop.now_ns + 5 * S);
+    pd_node_leave(bed->nodes[0].node);
+    UNTIL(bed, bed->nodes[3].state == PD_NODE_READY);
+    assert_int_not_equal(bed->nodes[0].state, PD_NODE_LEFT);
+    UNTIL(bed, bed->nodes[0].state == PD_NODE_LEFT);
+    stop(&bed->nodes[0]);
+    UNTIL(bed, is_settled(bed));
+}
+
 static void test_all_nodes_know_all_namespaces(void **state)
 {
     bed_t *bed = *state;
@@ -396,6 +412,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_who_has_left_knows_the_new_owners, make, drop),
         cmocka_unit_test_setup_teardown(test_one_joins_and_gets_its_share, make, drop),
         cmocka_unit_test_setup_teardown(test_of_two_with_one_name_the_later_stays, make, drop),
+        cmocka_unit_test_setup_teardown(test_who_leaves_and_has_lost_its_name_ends, make, drop),
         cmocka_unit_test_setup_teardown(test_all_nodes_know_all_namespaces, make, drop),
         cmocka_unit_test_setup_teardown(test_a_log_that_is_away_kills_nobody, make, drop),
     };
