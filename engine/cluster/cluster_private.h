@@ -49,7 +49,8 @@ struct pd_cluster {
     pd_cluster_state_t state;
     void (*changed)(void *ctx, pd_cluster_state_t state);
     void *changed_ctx;
-    bool ended; /* nothing is written or judged any more */
+    bool ended;     /* nothing is written or judged any more */
+    bool name_lost; /* a later life was heard of while this one leaves */
     pd_random_t random;
     pd_members_t *members;
     char incarnation[PDI_CLUSTER_INCARNATION_SIZE];

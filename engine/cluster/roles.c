@@ -165,6 +165,10 @@ static void on_silence(pd_timer_t *timer)
 
 static void maybe_left(pd_cluster_t *cluster, const judged_t *judged, int64_t now_ns)
 {
+    if (cluster->name_lost) {
+        pdi_cluster_end(cluster);
+        return;
+    }
     if (judged->staying_count && !all_taken(cluster, judged->self) &&
         now_ns < cluster->leave_until_ns)
         return;

@@ -41,28 +41,29 @@ static void add_namespace(pd_cluster_t *cluster, const Perdure__V1__NamespaceReg
 
 /* ---- heartbeats ---- */
 
-/* Another process runs under this node's name, and began later. */
+/* Another process runs under this node's name, and began later. Who leaves anyway has nothing more
+ * to wait for, and no tombstone to write. */
 static void superseded(pd_cluster_t *cluster, const Perdure__V1__Heartbeat *heartbeat)
 {
     PD_DIAG(PD_DIAG_ERROR, "superseded",
             "node=%s address=%s: another process has joined under the same name; this one stops. "
             "Names must be unique in a cluster",
             cluster->name, pd_pb_str(heartbeat->address));
-    pdi_cluster_set_state(cluster, PD_CLUSTER_SUPERSEDED);
+    if (cluster->state == PD_CLUSTER_LEAVING)
+        cluster->name_lost = true;
+    else
+        pdi_cluster_set_state(cluster, PD_CLUSTER_SUPERSEDED);
 }
 
 static void own_heartbeat(pd_cluster_t *cluster, const Perdure__V1__Heartbeat *heartbeat)
 {
     int order = strcmp(heartbeat->incarnation, cluster->incarnation);
 
-    if (cluster->state == PD_CLUSTER_LOADING || cluster->ended)
+    if (cluster->state == PD_CLUSTER_LOADING)
         return;
     if (order == 0)
         cluster->judged_ns = heartbeat->time_ns;
-    else if (order > 0 && cluster->state == PD_CLUSTER_LEAVING)
-        pdi_cluster_end(
-            cluster); /* the name, and what it has to say of partitions, are another's */
-    else if (order > 0 && cluster->state != PD_CLUSTER_SUPERSEDED)
+    else if (order > 0 && cluster->state != PD_CLUSTER_SUPERSEDED && !cluster->name_lost)
         superseded(cluster, heartbeat);
 }
 
