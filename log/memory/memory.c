@@ -239,6 +239,11 @@ void pd_log_memory_mend(pd_log_t *log)
     ((pdi_node_t *)log)->failed = false;
 }
 
+bool pd_log_memory_has_failed(const pd_log_t *log)
+{
+    return ((const pdi_node_t *)log)->failed;
+}
+
 void pd_log_memory_cut(pd_log_t *log, int64_t out_until_ns, int64_t in_until_ns)
 {
     pdi_node_t *node = (pdi_node_t *)log;

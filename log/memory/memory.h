@@ -73,6 +73,7 @@ void pd_log_memory_cut(pd_log_t *log, int64_t out_until_ns, int64_t in_until_ns)
 /* What PD_IO was injected for is in order again, without closing: a right that was given back, a
  * full disk of the broker's that was emptied. Writers that broke stay broken. */
 void pd_log_memory_mend(pd_log_t *log);
+bool pd_log_memory_has_failed(const pd_log_t *log); /* PD_IO was injected, and not mended */
 /* From now on. */
 void pd_log_memory_set_faults(pd_log_memory_t *storage, const pd_log_memory_faults_t *faults);
 

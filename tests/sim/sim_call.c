@@ -243,6 +243,17 @@ const char *sim_calls_at_text(const sim_server_t *server)
     return text;
 }
 
+bool sim_calls_overdue(void)
+{
+    const sim_call_t *self;
+
+    LIST_FOREACH (self, &open_calls, link) {
+        if (self->overdue_step)
+            return true;
+    }
+    return false;
+}
+
 void sim_calls_check(sim_t *sim)
 {
     enum { GRACE_NS_IN_S = 30, GRACE_STEP_COUNT = 3000 };

@@ -41,6 +41,8 @@ void sim_calls_cancel_at(sim_server_t *server, pd_frontend_t *frontend);
 /* Calls that the server has and has not answered; and which, for a failure's message. */
 size_t sim_calls_at_count(const sim_server_t *server);
 const char *sim_calls_at_text(const sim_server_t *server);
+/* One is open although its deadline is past: sim_calls_check will see whether it hangs. */
+bool sim_calls_overdue(void);
 /* Fails when one is open long after its deadline. */
 void sim_calls_check(sim_t *sim);
 /* Runs whatever is due until every client has heard its last answer. The servers are gone. */

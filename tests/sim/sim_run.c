@@ -98,7 +98,8 @@ static bool all_ended(sim_t *sim)
     sim_run_t *cron;
 
     sim_audit_catch_up(sim->audit);
-    if (!sim_clients_idle(sim->clients) || !owned(sim) || !sim_producer_idle(sim->producer))
+    if (!sim_clients_idle(sim->clients) || !owned(sim) || !sim_producer_idle(sim->producer) ||
+        sim_calls_overdue())
         return false;
     cron = open_run(sim, true);
     if (cron) {

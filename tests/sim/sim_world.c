@@ -303,6 +303,26 @@ void sim_world_start(sim_world_t *world)
     plan_event(world);
 }
 
+/* A log that fails one node for good leaves the others to go on: that is to be seen. One of several
+ * that are all failed works again, and has to do so without a new life; a node alone is started
+ * again. */
+static void mend_one(sim_world_t *world)
+{
+    pd_log_t *failed = NULL;
+
+    for (uint32_t i = 0; i < world->server_count; i++) {
+        const sim_server_t *server = &world->servers[i];
+
+        if (server->stopping) /* may take as long as a poll that it sent on */
+            continue;
+        if (!server->log || !pd_log_memory_has_failed(server->log))
+            return;
+        failed = server->log;
+    }
+    if (failed && world->server_count > 1)
+        pd_log_memory_mend(failed);
+}
+
 void sim_world_calm(sim_world_t *world)
 {
     sim_t *sim = world->sim;
@@ -315,12 +335,10 @@ void sim_world_calm(sim_world_t *world)
     for (uint32_t i = 0; i < sim->loops.count; i++)
         sim->loops.items[i].stuck_until_ns = 0;
     for (uint32_t i = 0; i < world->server_count; i++) {
-        if (!world->servers[i].log)
-            continue;
-        pd_log_memory_cut(world->servers[i].log, 0, 0);
-        if (world->server_count > 1) /* a log of many nodes works again without their doing */
-            pd_log_memory_mend(world->servers[i].log);
+        if (world->servers[i].log)
+            pd_log_memory_cut(world->servers[i].log, 0, 0);
     }
+    mend_one(world);
     pd_loop_timer_stop(sim_clients_loop(sim), &world->event_timer);
 }
 
