@@ -141,19 +141,23 @@ static void complete_empty(pdi_kafka_reader_t *reader, int64_t next, int64_t end
     pdi_kafka_reader_complete(reader, PD_OK);
 }
 
-/* Records are there. Done, unless this is the end as known some time ago. */
-static void serve_records(pdi_kafka_reader_t *reader)
+/* Records are there. Done, unless this is the end as known some time ago; `news`: some have come
+ * since the last call. */
+static void serve_records(pdi_kafka_reader_t *reader, bool news)
 {
     pd_log_read_t *read = reader->read;
     int64_t end = known_end(reader);
-    bool certain = reader->fresh && acked_end(reader) <= read->next_offset;
+    bool more;
 
     if (reader->first < reader->count && reader->items[reader->first]->offset >= end)
         end = reader->items[reader->first]->offset + 1;
-    if (read->wait || end > read->next_offset || certain) {
+    more = end > read->next_offset || acked_end(reader) > read->next_offset;
+    if (read->wait || more || (reader->fresh && news)) {
         complete_batch(reader, end);
         return;
     }
+    if (reader->fresh) /* asked, and not answered yet: to ask again would only void the answer */
+        return;
     if (reader->count == PDI_KAFKA_BATCH_COUNT) { /* no room for what a seek may bring */
         end = read->next_offset;
         reader->first--;
@@ -401,6 +405,7 @@ static bool serve_record(pdi_kafka_reader_t *reader)
 void pdi_kafka_reader_advance(pdi_kafka_reader_t *reader)
 {
     uint64_t turn = reader->turn;
+    uint32_t served = reader->read->count;
     bool more = true;
 
     if (reader->holding)
@@ -418,5 +423,5 @@ void pdi_kafka_reader_advance(pdi_kafka_reader_t *reader)
     }
     if (reader->turn == turn && !reader->holding && reader->read->count > 0 &&
         reader->phase == PHASE_NORMAL)
-        serve_records(reader);
+        serve_records(reader, reader->read->count > served);
 }

@@ -332,6 +332,80 @@ static void reads_fail_and_are_repeated(void **state)
     end_producer(&producer);
 }
 
+/* What a stream holds since before a read says nothing of where the end is now. Each round: two
+ * records of the first come to the reader, one of them is served; then another process appends. */
+static void the_end_is_asked_for_by_each_read(void **state)
+{
+    enum { ROUNDS = 50 };
+    harness_t *harness = *state;
+    pd_log_t *here = harness->log, *there = open_log(harness->fixture);
+    producer_t first, other;
+    consumer_t consumer;
+
+    open_producer(harness, &first);
+    harness->log = there;
+    open_producer(harness, &other);
+    harness->log = here;
+    consumer_open(&consumer, harness, PD_LOG_EVENTS, 0);
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        int64_t offset = (int64_t)(3 * i);
+        const pd_log_read_t *read;
+
+        producer_send_numbered(&first, 2 * i, 10);
+        producer_send_numbered(&first, 2 * i + 1, 10);
+        producer_wait(&first);
+        consumer_begin(&consumer, offset, 1, false);
+        read = consumer_finish(&consumer);
+        assert_int_equal(read->next_offset, offset + 1);
+        producer_send_numbered(&other, i, 10);
+        producer_wait(&other);
+        consumer_begin(&consumer, offset + 1, 0, false);
+        read = consumer_finish(&consumer);
+        assert_int_equal(read->status, PD_OK);
+        assert_int_equal(read->end_offset, offset + 3);
+    }
+    consumer_close(&consumer);
+    end_producer(&first);
+    end_producer(&other);
+    pd_log_close(there);
+}
+
+/* The reader is sent to a broker that has only half of what was acknowledged: it serves that half,
+ * says that there is more, and goes on when there is. */
+static void a_broker_that_lags_does_not_hold_up_what_it_has(void **state)
+{
+    enum { COUNT = 10, HALF = 5 };
+    harness_t *harness = *state;
+    rd_kafka_mock_cluster_t *cluster = cluster_of(harness);
+    producer_t producer;
+    consumer_t consumer;
+    const pd_log_read_t *read;
+
+    rd_kafka_mock_partition_set_leader(cluster, "test.events", 0, 1);
+    open_producer(harness, &producer);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        producer_send_numbered(&producer, i, 10);
+        producer_wait(&producer); /* the mock cluster sends whole batches: here of one record */
+    }
+    rd_kafka_mock_partition_set_follower(cluster, "test.events", 0, 2);
+    rd_kafka_mock_partition_set_follower_wmarks(cluster, "test.events", 0, 0, HALF);
+    consumer_open(&consumer, harness, PD_LOG_EVENTS, 0);
+    for (int64_t next = 0; next < HALF; next = read->next_offset) {
+        consumer_begin(&consumer, next, 0, false);
+        read = consumer_finish(&consumer);
+        assert_int_equal(read->status, PD_OK);
+        assert_true(read->next_offset > next && read->next_offset <= HALF);
+        assert_int_equal(read->end_offset, COUNT);
+    }
+    consumer_begin(&consumer, HALF, 0, false);
+    rd_kafka_mock_partition_set_follower_wmarks(cluster, "test.events", 0, 0, COUNT);
+    read = consumer_finish(&consumer);
+    assert_int_equal(read->status, PD_OK);
+    assert_true(read->next_offset > HALF);
+    consumer_close(&consumer);
+    end_producer(&producer);
+}
+
 static void too_large_is_not_taken(void **state)
 {
     harness_t *harness = *state;
@@ -387,6 +461,8 @@ int main(int argc, char **argv)
         LOG_TEST(what_was_never_sent_is_unavailable),
         LOG_TEST(closing_gives_up_what_is_in_flight),
         LOG_TEST(reads_fail_and_are_repeated),
+        LOG_TEST(the_end_is_asked_for_by_each_read),
+        LOG_TEST(a_broker_that_lags_does_not_hold_up_what_it_has),
         LOG_TEST(too_large_is_not_taken),
         LOG_TEST(opening_tells_what_is_wrong),
     };
