@@ -45,6 +45,7 @@ static bool encode_heartbeat(pd_cluster_t *cluster, pdi_beat_t *beat)
     heartbeat.version = cluster->version;
     heartbeat.number = ++cluster->number;
     heartbeat.time_ns = pdi_cluster_now_ns(cluster);
+    heartbeat.read_offset = cluster->read_offset;
     heartbeat.leaving = cluster->state == PD_CLUSTER_LEAVING;
     heartbeat.n_partitions = count;
     heartbeat.partitions = pd_arena_calloc(&cluster->arena, count, sizeof(heartbeat.partitions[0]));
@@ -160,7 +161,7 @@ static void on_append(pd_log_append_t *append)
         return; /* the timer goes on */
     }
     if (beat->call && append->status == PD_OK)
-        pd_call_respond_data(beat->call, pd_alloc(0), 0);
+        pdi_namespace_written(cluster, beat->call, append->offset);
     else if (beat->call)
         pd_call_fail(beat->call, pd_rpc_unavailable(beat->call->arena, "the node is stopping"));
     if (beat->kind == PDI_BEAT_TOMBSTONE && append->status == PD_OK)
@@ -250,36 +251,6 @@ void pdi_beat_start(pd_cluster_t *cluster)
 
 /* ---- namespaces ---- */
 
-static bool is_told(const pd_cluster_t *cluster, const char *namespace_id)
-{
-    pdi_told_t *told;
-
-    HASH_FIND(hh, cluster->told, namespace_id, strlen(namespace_id), told);
-    return told != NULL;
-}
-
-void pdi_beat_told(pd_cluster_t *cluster, const char *namespace_id)
-{
-    size_t size = strlen(namespace_id) + 1;
-    pdi_told_t *told;
-
-    if (is_told(cluster, namespace_id))
-        return;
-    told = pd_calloc(1, sizeof(*told) + size);
-    memcpy(told->id, namespace_id, size);
-    HASH_ADD(hh, cluster->told, id, size - 1, told);
-}
-
-void pdi_beat_forget_told(pd_cluster_t *cluster)
-{
-    pdi_told_t *told, *next;
-
-    HASH_ITER (hh, cluster->told, told, next) {
-        HASH_DEL(cluster->told, told);
-        pd_free(told);
-    }
-}
-
 static void run_announce(pd_mail_t *mail)
 {
     pdi_beat_t *beat = PD_CONTAINER_OF(mail, pdi_beat_t, mail);
@@ -291,7 +262,7 @@ static void run_announce(pd_mail_t *mail)
         beat_free(beat);
         return;
     }
-    if (!beat->call && is_told(cluster, beat->row->namespace_id)) {
+    if (!beat->call && pdi_namespace_is_told(cluster, beat->row->namespace_id)) {
         beat_free(beat);
         return;
     }
@@ -327,5 +298,6 @@ void pdi_beat_end(pd_cluster_t *cluster)
             pd_call_fail(beat->call, pd_rpc_unavailable(beat->call->arena, "the node is stopping"));
         beat_free(beat);
     }
+    pdi_namespaces_end(cluster);
     close_writer(cluster);
 }

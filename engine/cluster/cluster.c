@@ -18,6 +18,7 @@ pd_cluster_t *pd_cluster_new(const pd_cluster_options_t *options)
     pd_random_init(&cluster->random, options->seed);
     pd_arena_init(&cluster->arena);
     STAILQ_INIT(&cluster->beats);
+    STAILQ_INIT(&cluster->registered);
     cluster->members = pd_members_new(options->partition_count, options->dead_after_ns);
     cluster->partitions = pd_calloc(options->partition_count, sizeof(cluster->partitions[0]));
     cluster->assignments = pd_calloc(options->partition_count, sizeof(cluster->assignments[0]));
@@ -35,7 +36,7 @@ void pd_cluster_free(pd_cluster_t *cluster)
         return;
     PD_ASSERT(cluster->state == PD_CLUSTER_STOPPED && STAILQ_EMPTY(&cluster->beats));
     pd_members_free(cluster->members);
-    pdi_beat_forget_told(cluster);
+    pdi_namespaces_forget_told(cluster);
     pd_cluster_view_unref(cluster->view);
     pthread_mutex_destroy(&cluster->mutex);
     pd_arena_deinit(&cluster->arena);

@@ -1,6 +1,6 @@
 /* cluster_private.h -- the inside of a cluster's member. Files: cluster.c (life), tail.c (reading
- * the members log), beat.c (writing to it), roles.c (what follows for this node), publish.c
- * (views). Thread: the cluster's loop, except what the mutex guards. */
+ * the members log), beat.c (writing to it), namespaces.c (who knows which), roles.c (what follows
+ * for this node), publish.c (views). Thread: the cluster's loop, except what the mutex guards. */
 #ifndef PD_ENGINE_CLUSTER_CLUSTER_PRIVATE_H
 #define PD_ENGINE_CLUSTER_CLUSTER_PRIVATE_H
 
@@ -34,6 +34,15 @@ typedef struct pdi_told {
     UT_hash_handle hh;
     char id[];
 } pdi_told_t;
+
+/* A namespace's record is in the members log, at `offset`; whoever registered it is answered when
+ * every member has read that. */
+typedef struct pdi_registered {
+    STAILQ_ENTRY(pdi_registered) link;
+    pd_call_t *call;
+    int64_t offset;
+    int64_t until_ns; /* no longer */
+} pdi_registered_t;
 
 /* What this node knows of a partition beside the members' words. */
 typedef struct pdi_cluster_partition {
@@ -76,13 +85,17 @@ struct pd_cluster {
     pdi_beat_t *in_flight;
     pd_log_append_t append;
     bool heartbeat_queued;
-    pdi_told_t *told; /* namespaces that the log tells already */
     int64_t number;
     pd_timer_t beat_timer;
     int64_t beat_due_ns;
     pd_mail_t poke_mail;
     _Atomic(bool) poked;
     bool tombstone_queued, tombstone_written;
+
+    /* namespaces.c */
+    pdi_told_t *told; /* namespaces that the log tells already */
+    STAILQ_HEAD(, pdi_registered) registered;
+    bool namespace_read; /* since the last heartbeat was asked for */
 
     /* roles.c */
     pdi_cluster_partition_t *partitions;
@@ -117,9 +130,19 @@ void pdi_beat_start(pd_cluster_t *cluster);
 void pdi_beat_now(pd_cluster_t *cluster);
 void pdi_beat_tombstone(pd_cluster_t *cluster);
 void pdi_beat_end(pd_cluster_t *cluster);
+
+/* namespaces.c */
 /* The members log has the namespace. */
-void pdi_beat_told(pd_cluster_t *cluster, const char *namespace_id);
-void pdi_beat_forget_told(pd_cluster_t *cluster);
+void pdi_namespace_read(pd_cluster_t *cluster, const Perdure__V1__NamespaceRegistered *registered,
+                        int64_t time_ms);
+bool pdi_namespace_is_told(const pd_cluster_t *cluster, const char *namespace_id);
+/* Its record is there, at `offset`: answers the call when all members know. */
+void pdi_namespace_written(pd_cluster_t *cluster, pd_call_t *call, int64_t offset);
+/* Answers those that these members have read of. */
+void pdi_namespaces_judge(pd_cluster_t *cluster, const pd_member_t *const *alive, uint32_t count);
+/* Answers all: their records count, whoever has read them. */
+void pdi_namespaces_end(pd_cluster_t *cluster);
+void pdi_namespaces_forget_told(pd_cluster_t *cluster);
 
 /* roles.c */
 /* Something was read, or time has passed: who lives, and what follows. */

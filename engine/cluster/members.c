@@ -179,6 +179,7 @@ pd_status_t pd_members_heartbeat(pd_members_t *members, const Perdure__V1__Heart
     set_text(&member->version, pd_pb_str(heartbeat->version));
     member->leaving = heartbeat->leaving;
     member->number = heartbeat->number;
+    member->read_offset = heartbeat->read_offset;
     member->time_ns = heartbeat->time_ns;
     member->seen_ns = now_ns;
     set_partitions(members, member, heartbeat);

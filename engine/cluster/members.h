@@ -39,6 +39,7 @@ typedef struct pd_member {
     char *name, *incarnation, *address, *version;
     bool leaving;
     int64_t number;
+    int64_t read_offset;               /* of the members log; 0: it does not tell */
     int64_t time_ns;                   /* the member's clock, in its last heartbeat */
     int64_t seen_ns;                   /* this node's clock, when that was read */
     pd_member_partition_t *partitions; /* one each */

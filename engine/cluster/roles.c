@@ -239,6 +239,7 @@ void pdi_roles_judge(pd_cluster_t *cluster)
     note_epochs(cluster, now_ns);
     if (judged.self >= 0)
         pdi_publish_view(cluster, judged.alive, judged.count);
+    pdi_namespaces_judge(cluster, judged.alive, judged.count);
     maybe_settled(cluster, now_ns);
     maybe_joined(cluster, &judged);
     watch_silence(cluster, &judged, now_ns);

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "api/pb/time.h"
 #include "base/diag.h"
 #include "engine/cluster/cluster_private.h"
 
@@ -10,34 +9,6 @@
 #define NODE_PREFIX "node/"
 
 static void read_on(pd_cluster_t *cluster);
-
-/* ---- namespaces ---- */
-
-static void add_namespace(pd_cluster_t *cluster, const Perdure__V1__NamespaceRegistered *registered,
-                          int64_t time_ms)
-{
-    Perdure__V1__NamespaceRow row = PERDURE__V1__NAMESPACE_ROW__INIT;
-
-    if (pd_pb_empty(registered->namespace_id) || pd_pb_empty(registered->name))
-        return;
-    pdi_beat_told(cluster, registered->namespace_id);
-    row.namespace_id = registered->namespace_id;
-    row.name = registered->name;
-    row.description = registered->description;
-    row.owner_email = registered->owner_email;
-    row.retention_ns = pd_pb_duration_ns(registered->retention);
-    row.is_global = registered->is_global;
-    row.registered_time_ns = time_ms * 1000000;
-    row.n_data = registered->n_data;
-    row.data = pd_arena_calloc(&cluster->arena, registered->n_data + 1, sizeof(row.data[0]));
-    for (size_t i = 0; i < registered->n_data; i++) {
-        row.data[i] = PD_PB_NEW(&cluster->arena, Perdure__V1__NamespaceRow__DataEntry,
-                                perdure__v1__namespace_row__data_entry);
-        row.data[i]->key = registered->data[i]->key;
-        row.data[i]->value = registered->data[i]->value;
-    }
-    pd_namespaces_publish(cluster->options.namespaces, &row);
-}
 
 /* ---- heartbeats ---- */
 
@@ -116,7 +87,7 @@ static void add_record(pd_cluster_t *cluster, const pd_log_record_t *stored)
     if (member->body_case == PERDURE__V1__MEMBER__BODY_HEARTBEAT)
         add_heartbeat(cluster, member->heartbeat, stored->offset);
     else if (member->body_case == PERDURE__V1__MEMBER__BODY_NAMESPACE)
-        add_namespace(cluster, member->namespace_, stored->time_ms);
+        pdi_namespace_read(cluster, member->namespace_, stored->time_ms);
 }
 
 /* ---- the log ---- */
@@ -168,6 +139,9 @@ static void on_read(pd_log_read_t *read)
     cluster->read_offset = read->next_offset;
     if (cluster->state == PD_CLUSTER_LOADING && read->next_offset >= read->end_offset)
         loaded(cluster);
+    if (cluster->namespace_read) /* somebody waits for all to know */
+        pdi_beat_now(cluster);
+    cluster->namespace_read = false;
     pdi_roles_judge(cluster);
     read_on(cluster);
 }

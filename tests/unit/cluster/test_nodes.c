@@ -388,6 +388,80 @@ static void test_all_nodes_know_all_namespaces(void **state)
     UNTIL(bed, pd_namespaces_by_name(bed->nodes[3].namespaces, "default"));
 }
 
+typedef struct registration {
+    pd_call_t call;
+    pd_arena_t arena;
+    Perdure__V1__NamespaceRegistered registered;
+    bool done;
+} registration_t;
+
+static void on_registered(pd_call_t *call)
+{
+    registration_t *self = call->user;
+
+    assert_null(call->error);
+    pd_free(call->data);
+    self->done = true;
+}
+
+static void register_namespace(registration_t *self, bed_t *bed, const char *name, const char *id)
+{
+    int owner = 0;
+
+    while (pd_partition_state(pd_node_partition(bed->nodes[owner].node, 0)) != PD_PARTITION_OWNER)
+        owner++;
+    memset(self, 0, sizeof(*self));
+    pd_arena_init(&self->arena);
+    perdure__v1__namespace_registered__init(&self->registered);
+    self->registered.name = pd_arena_strdup(&self->arena, name);
+    self->registered.namespace_id = pd_arena_strdup(&self->arena, id);
+    self->call.home = &bed->loop.loop;
+    self->call.arena = &self->arena;
+    self->call.method = "RegisterNamespace";
+    self->call.deadline_ns = INT64_MAX;
+    self->call.finish = on_registered;
+    self->call.user = self;
+    pd_partition_register_namespace(pd_node_partition(bed->nodes[owner].node, 0), &self->call,
+                                    &self->registered);
+}
+
+static int knowing_count(const bed_t *bed, const char *name)
+{
+    int count = 0;
+
+    for (int i = 0; i < 3; i++)
+        count += pd_namespaces_by_name(bed->nodes[i].namespaces, name) != NULL;
+    return count;
+}
+
+/* Its client may turn to any node next: also to one that reads late, but not to a dead one. */
+static void test_who_registered_a_namespace_is_answered_when_all_know_it(void **state)
+{
+    bed_t *bed = *state;
+    pd_log_t *late = NULL;
+    registration_t self;
+
+    three_nodes(bed);
+    for (int i = 0; i < 3 && !late; i++) {
+        if (pd_partition_state(pd_node_partition(bed->nodes[i].node, 0)) != PD_PARTITION_OWNER)
+            late = bed->nodes[i].log;
+    }
+    register_namespace(&self, bed, "first", "0196a1b2-0000-7000-8000-000000000001");
+    UNTIL(bed, self.done);
+    assert_int_equal(knowing_count(bed, "first"), 3);
+    pd_arena_deinit(&self.arena);
+    pd_log_memory_cut(late, 0, bed->loop.now_ns + S / 2);
+    register_namespace(&self, bed, "second", "0196a1b2-0000-7000-8000-000000000002");
+    UNTIL(bed, self.done);
+    assert_int_equal(knowing_count(bed, "second"), 3);
+    pd_arena_deinit(&self.arena);
+    pd_log_memory_cut(late, 0, bed->loop.now_ns + 60 * S);
+    register_namespace(&self, bed, "third", "0196a1b2-0000-7000-8000-000000000003");
+    UNTIL(bed, self.done);
+    assert_int_equal(knowing_count(bed, "third"), 2);
+    pd_arena_deinit(&self.arena);
+}
+
 /* The log takes nothing for a while: nobody declares anybody dead, and all goes on afterwards. */
 static void test_a_log_that_is_away_kills_nobody(void **state)
 {
@@ -414,6 +488,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_of_two_with_one_name_the_later_stays, make, drop),
         cmocka_unit_test_setup_teardown(test_who_leaves_and_has_lost_its_name_ends, make, drop),
         cmocka_unit_test_setup_teardown(test_all_nodes_know_all_namespaces, make, drop),
+        cmocka_unit_test_setup_teardown(
+            test_who_registered_a_namespace_is_answered_when_all_know_it, make, drop),
         cmocka_unit_test_setup_teardown(test_a_log_that_is_away_kills_nobody, make, drop),
     };
     int failed;
