@@ -81,13 +81,6 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=12, help="programs at once")
     parser.add_argument("--repeat", type=int, default=1, help="rounds over all chosen programs")
     parser.add_argument(
-        "--retries",
-        type=int,
-        default=2,
-        help="further tries, few at a time, for programs that failed: "
-        "a loaded reference loses tasks",
-    )
-    parser.add_argument(
         "--limit", type=int, default=12, help="differences shown per program; 0: all"
     )
     parser.add_argument(
@@ -165,7 +158,6 @@ class Run:
         self.servers: list[Server] = []
         self.clients: list[Any] = []
         self.outcomes: list[Outcome] = []
-        self.again: set[str] = set()
         self.saved: dict[str, Any] | None = None
         self.running: set[str] = set()
         self.deaths: list[str] = []
@@ -184,7 +176,8 @@ class Run:
             self.start_servers()
             self.clients = [await self.connect(server) for server in self.servers]
             for _ in range(self.options.repeat):
-                await self.round(programs)
+                outcomes = await self.several(programs)
+                self.outcomes += outcomes.values()
             self.save()
         finally:
             for server in self.servers:
@@ -236,24 +229,9 @@ class Run:
         elif perdure != "none":
             self.servers.append(Server("perdure", perdure))
 
-    async def round(self, programs: list[registry.Program]) -> None:
-        """All programs once; then those that failed again, few at a time, for what only load had
-        spoilt."""
-        outcomes = await self.several(programs, self.options.jobs)
-        for attempt in range(self.options.retries):
-            failed = [name for name, outcome in outcomes.items() if not outcome.passed]
-            if not failed or len(failed) > len(programs) // 2:
-                break
-            jobs = max(1, self.options.jobs // 4 ** (attempt + 1))
-            print(f"again, {jobs} at a time: {' '.join(failed)}")
-            again = await self.several([outcomes[name].program for name in failed], jobs)
-            self.again |= {name for name, outcome in again.items() if outcome.passed}
-            outcomes |= again
-        self.outcomes += outcomes.values()
-
-    async def several(self, programs: list[registry.Program], jobs: int) -> dict[str, Outcome]:
+    async def several(self, programs: list[registry.Program]) -> dict[str, Outcome]:
         nonce = secrets.token_hex(4)
-        places = asyncio.Semaphore(jobs)
+        places = asyncio.Semaphore(self.options.jobs)
         outcomes: dict[str, Outcome] = {}
 
         async def one(program: registry.Program) -> None:
@@ -328,8 +306,6 @@ class Run:
         passed = sum(outcome.passed for outcome in self.outcomes)
         for death in self.deaths:
             print(death)
-        if self.again:
-            print("passed only when tried again: " + " ".join(sorted(self.again)))
         if failed:
             print("failed: " + " ".join(failed))
         if self.options.perdure != "none":

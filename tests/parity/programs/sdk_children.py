@@ -14,16 +14,22 @@ from ..harness.session import Session
 
 SECOND = timedelta(seconds=1)
 
+WHEN_TOLD = " when told"
+
 
 @workflow.defn
 class Leaf:
-    """Does as it is told: "echo", "fail", "wait", "wait-ignoring-cancel", "again"."""
+    """Does what it is asked: "echo", "fail", "wait", "again", …; "… when told" after a signal;
+    "clean-up" and "ignore-cancel" end when they were canceled and then told."""
 
     def __init__(self) -> None:
         self.signals: list[str] = []
 
     @workflow.run
     async def run(self, what: str) -> str:
+        if what.endswith(WHEN_TOLD):
+            await workflow.wait_condition(lambda: bool(self.signals))
+            what = what.removesuffix(WHEN_TOLD)
         if what == "fail":
             raise ApplicationError("leaf failed", 1, type="LeafFailure")
         if what == "fail-once" and workflow.info().attempt == 1:
@@ -39,12 +45,13 @@ class Leaf:
             try:
                 await workflow.wait_condition(lambda: False)
             except asyncio.CancelledError:
-                await workflow.sleep(0.1)
+                await workflow.wait_condition(lambda: bool(self.signals))
                 raise
         if what == "ignore-cancel":
             try:
                 await workflow.wait_condition(lambda: False)
             except asyncio.CancelledError:
+                await workflow.wait_condition(lambda: bool(self.signals))
                 return "ignored"
         return f"{what} of {workflow.info().parent.workflow_id if workflow.info().parent else ''}"
 
@@ -151,23 +158,33 @@ class Leaving:
 WORKFLOWS = [Leaf, Parent, Canceling, Tree, Telling, SignalingItsChild, Leaving]
 
 
+async def tell_leaf(t: Session, tasks: int) -> None:
+    """Once the parent has completed so many workflow tasks, and the child one: where their
+    histories are compared, nothing may come in the middle of a task."""
+    await t.event("WORKFLOW_TASK_COMPLETED", count=tasks)
+    await t.event("WORKFLOW_TASK_COMPLETED", t.id("leaf"))
+    await t.client.get_workflow_handle(t.id("leaf")).signal(Leaf.tell, "go on")
+
+
 async def parent(t: Session, what: str, **options) -> None:
     async with t.worker(WORKFLOWS):
         t.started.append((t.id("leaf"), ""))
         handle = await t.start_sdk(Parent.run, t.id("leaf"), what, options)
+        if what.endswith(WHEN_TOLD):
+            await tell_leaf(t, 2)
         t.value("told", await handle.result())
 
 
 @program
 async def sdk_child_result(t: Session):
-    await parent(t, "echo")
+    await parent(t, "echo" + WHEN_TOLD)
     await t.history()
     await t.history("leaf", t.id("leaf"))
 
 
 @program
 async def sdk_child_fails(t: Session):
-    await parent(t, "fail")
+    await parent(t, "fail" + WHEN_TOLD)
     await t.history()
 
 
@@ -212,6 +229,8 @@ async def canceling(t: Session, how: str, what: str) -> None:
     async with t.worker(WORKFLOWS):
         t.started.append((t.id("leaf"), ""))
         handle = await t.start_sdk(Canceling.run, t.id("leaf"), what, how)
+        if what != "wait":
+            await tell_leaf(t, 3)
         t.value("told", await handle.result())
         await t.history()
 
@@ -245,7 +264,7 @@ async def sdk_cancel_child_that_ignores_it(t: Session):
 async def sdk_cancel_goes_to_the_child(t: Session):
     async with t.worker(WORKFLOWS):
         handle = await t.start_sdk(Parent.run, t.id("leaf"), "wait", {})
-        await t.event("CHILD_WORKFLOW_EXECUTION_STARTED")
+        await t.event("WORKFLOW_TASK_COMPLETED", count=2)  # the child's start is known
         await handle.cancel()
         try:
             t.value("told", await handle.result())
@@ -281,6 +300,7 @@ async def sdk_cancel_external(t: Session):
         await t.start_sdk(Leaf.run, "ignore-cancel", wid=t.id("leaf"))
         handle = await t.start_sdk(Telling.run, t.id("leaf"), "cancel")
         t.value("told", await handle.result())
+        await t.client.get_workflow_handle(t.id("leaf")).signal(Leaf.tell, "go on")
         t.value("heard", await t.client.get_workflow_handle(t.id("leaf")).result())
 
 
