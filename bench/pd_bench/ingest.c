@@ -1,6 +1,9 @@
 /* Scenario `ingest`: produces records to a Kafka topic that the server maps onto signals, from a
  * thread of its own, and counts them again in the histories. Done when every record is readable
- * there. Each workflow's history is its start, its first workflow task, and its signals. */
+ * there. Each workflow's history is its start, its first workflow task, and its signals.
+ *
+ * Counting begins when all is produced, and should not be what is measured: one workflow after the
+ * other is described until it has all its signals, so each is described about once. */
 #include <inttypes.h>
 #include <librdkafka/rdkafka.h>
 #include <pthread.h>
@@ -18,9 +21,18 @@
 #define NS_PER_S INT64_C(1000000000)
 #define NS_PER_MS INT64_C(1000000)
 
-enum { EVENTS_BESIDE_SIGNALS = 2, SCAN_IN_FLIGHT = 64, SCAN_PAUSE_MS = 50, GIVE_UP_S = 600 };
+enum { EVENTS_BESIDE_SIGNALS = 2, LOOKS = 32, PAUSE_MS = 20, GIVE_UP_S = 600 };
 
-typedef struct ingest {
+typedef struct ingest ingest_t;
+
+/* A workflow that is looked at. */
+typedef struct look {
+    ingest_t *ingest;
+    int number;
+    pd_timer_t timer;
+} look_t;
+
+struct ingest {
     bench_t *bench;
     char *run; /* unique in time: part of every key */
     rd_kafka_t *producer;
@@ -29,10 +41,9 @@ typedef struct ingest {
     _Atomic(uint64_t) delivered_count, failed_count;
     int64_t from_ns, produced_ns;
     pd_timer_t timer;
-    /* A scan: all workflows are described, and their signals counted. */
-    int next_number, in_flight;
-    int64_t signal_count, last_signal_count;
-} ingest_t;
+    look_t looks[LOOKS];
+    int next_number, looking_count;
+};
 
 static _Noreturn void give_up(const char *what, const char *why)
 {
@@ -71,7 +82,7 @@ static void make_producer(ingest_t *ingest)
     char text[256];
 
     set(conf, "bootstrap.servers", ingest->bench->options.kafka);
-    set(conf, "acks", "all");
+    set(conf, "enable.idempotence", "true"); /* a record that came twice would be counted twice */
     set(conf, "linger.ms", "20");
     set(conf, "partitioner", "murmur2_random");
     set(conf, "queue.buffering.max.messages", "200000");
@@ -139,8 +150,6 @@ static void *run_producer(void *ctx)
 
 /* ---- counting ---- */
 
-static void describe_next(ingest_t *ingest);
-
 static void print(ingest_t *ingest)
 {
     double seconds = (double)(pd_os_monotonic_ns() - ingest->from_ns) / 1e9;
@@ -157,49 +166,40 @@ static void print(ingest_t *ingest)
            cpu_s * 1e6 / (double)count);
 }
 
-static void begin_scan(ingest_t *ingest)
+static void look_at_next(look_t *look);
+
+/* How many records went to the workflow. */
+static int64_t wanted(const ingest_t *ingest, int number)
 {
-    ingest->next_number = 0;
-    ingest->signal_count = 0;
-    while (ingest->in_flight < SCAN_IN_FLIGHT &&
-           ingest->next_number < ingest->bench->options.workflows)
-        describe_next(ingest);
+    int64_t records = ingest->bench->options.records, workflows = ingest->bench->options.workflows;
+
+    return records / workflows + (number < records % workflows);
 }
 
-static void on_timer(pd_timer_t *timer)
-{
-    ingest_t *ingest = PD_CONTAINER_OF(timer, ingest_t, timer);
+static void describe(look_t *look);
 
-    if (atomic_load(&ingest->produced)) {
-        begin_scan(ingest);
-        return;
-    }
-    pd_loop_timer_start(ingest->bench->loop, timer, pd_os_wall_ns() + SCAN_PAUSE_MS * NS_PER_MS);
+static void on_look_again(pd_timer_t *timer)
+{
+    describe(PD_CONTAINER_OF(timer, look_t, timer));
 }
 
-static void end_scan(ingest_t *ingest)
+static void look_again(look_t *look)
 {
-    int64_t wanted = ingest->bench->options.records;
+    ingest_t *ingest = look->ingest;
 
-    if (ingest->signal_count == wanted) {
-        print(ingest);
-        pd_loop_event_break(ingest->bench->loop_event);
-        return;
-    }
-    if (ingest->signal_count > wanted)
-        give_up("counting", "there are more signals than records");
     if (pd_os_monotonic_ns() - ingest->produced_ns > GIVE_UP_S * NS_PER_S)
         give_up("counting", "records are missing long after they were produced");
-    ingest->last_signal_count = ingest->signal_count;
-    pd_loop_timer_start(ingest->bench->loop, &ingest->timer,
-                        pd_os_wall_ns() + SCAN_PAUSE_MS * NS_PER_MS);
+    look->timer.fire = on_look_again;
+    pd_loop_timer_start(ingest->bench->loop, &look->timer, pd_os_wall_ns() + PAUSE_MS * NS_PER_MS);
 }
 
 static void on_described(void *ctx, const pd_grpc_reply_t *reply)
 {
     enum { NOT_FOUND = 5 };
-    ingest_t *ingest = ctx;
+    look_t *look = ctx;
+    ingest_t *ingest = look->ingest;
     Temporal__Api__Workflowservice__V1__DescribeWorkflowExecutionResponse *response = NULL;
+    int64_t count = 0;
 
     if (reply->code == 0)
         response = temporal__api__workflowservice__v1__describe_workflow_execution_response__unpack(
@@ -207,33 +207,60 @@ static void on_described(void *ctx, const pd_grpc_reply_t *reply)
     else if (reply->code != NOT_FOUND)
         bench_error(ingest->bench, "describe", reply);
     if (response) {
-        ingest->signal_count +=
-            response->workflow_execution_info->history_length - EVENTS_BESIDE_SIGNALS;
+        count = response->workflow_execution_info->history_length - EVENTS_BESIDE_SIGNALS;
         temporal__api__workflowservice__v1__describe_workflow_execution_response__free_unpacked(
             response, NULL);
     }
-    ingest->in_flight--;
-    if (ingest->next_number < ingest->bench->options.workflows)
-        describe_next(ingest);
-    else if (!ingest->in_flight)
-        end_scan(ingest);
+    if (count > wanted(ingest, look->number))
+        give_up("counting", "there are more signals than records");
+    if (count == wanted(ingest, look->number))
+        look_at_next(look);
+    else
+        look_again(look);
 }
 
-static void describe_next(ingest_t *ingest)
+static void describe(look_t *look)
 {
+    ingest_t *ingest = look->ingest;
     Temporal__Api__Workflowservice__V1__DescribeWorkflowExecutionRequest request =
         TEMPORAL__API__WORKFLOWSERVICE__V1__DESCRIBE_WORKFLOW_EXECUTION_REQUEST__INIT;
     Temporal__Api__Common__V1__WorkflowExecution execution =
         TEMPORAL__API__COMMON__V1__WORKFLOW_EXECUTION__INIT;
     char workflow_id[96];
 
-    format_id(ingest, ingest->next_number++, workflow_id, sizeof(workflow_id));
+    format_id(ingest, look->number, workflow_id, sizeof(workflow_id));
     execution.workflow_id = workflow_id;
     request.namespace_ = (char *)"default";
     request.execution = &execution;
-    ingest->in_flight++;
-    bench_call(ingest->bench, PD_WS_PATH "DescribeWorkflowExecution", &request, on_described,
-               ingest);
+    bench_call(ingest->bench, PD_WS_PATH "DescribeWorkflowExecution", &request, on_described, look);
+}
+
+static void look_at_next(look_t *look)
+{
+    ingest_t *ingest = look->ingest;
+
+    if (ingest->next_number < ingest->bench->options.workflows) {
+        look->number = ingest->next_number++;
+        describe(look);
+    } else if (--ingest->looking_count == 0) {
+        print(ingest);
+        pd_loop_event_break(ingest->bench->loop_event);
+    }
+}
+
+static void on_timer(pd_timer_t *timer)
+{
+    ingest_t *ingest = PD_CONTAINER_OF(timer, ingest_t, timer);
+
+    if (!atomic_load(&ingest->produced)) {
+        pd_loop_timer_start(ingest->bench->loop, timer, pd_os_wall_ns() + PAUSE_MS * NS_PER_MS);
+        return;
+    }
+    ingest->looking_count = LOOKS;
+    for (int i = 0; i < LOOKS; i++) {
+        ingest->looks[i].ingest = ingest;
+        look_at_next(&ingest->looks[i]);
+    }
 }
 
 void bench_ingest(bench_t *bench)
