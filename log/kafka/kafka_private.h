@@ -95,11 +95,15 @@ struct pdi_kafka_writer {
     pd_mail_t *closed;
     bool closing;
     bool delivering;
-    bool refusing;                               /* nothing is sent any more */
-    pd_status_t broken;                          /* the first status that was not PD_OK */
-    int broken_code;                             /* librdkafka's, for the text */
-    uint64_t next_number;                        /* of the next append */
-    uint64_t next_done;                          /* of the next completion */
+    bool refusing;                           /* nothing is sent any more */
+    pd_status_t broken;                      /* the first status that was not PD_OK */
+    int broken_code;                         /* librdkafka's, for the text */
+    uint64_t next_number;                    /* of the next append */
+    uint64_t next_done;                      /* of the next completion */
+    uint64_t sent_count, reported_count;     /* to and from librdkafka */
+    pd_log_append_t *held_first, *held_last; /* to be sent together; see writer.c */
+    uint64_t held_size;                      /* bytes */
+    pd_timer_t hold_timer;
     pd_log_append_t *parked_first, *parked_last; /* done before their turn, in order */
 };
 

@@ -2,7 +2,12 @@
  *
  * An append is numbered and handed to librdkafka with the caller's bytes, not copies: they come
  * back with the delivery report. Reports of one partition come in order as long as all is well;
- * when something times out they may not, so a report that is early is *parked* until its turn. */
+ * when something times out they may not, so a report that is early is *parked* until its turn.
+ *
+ * The first append goes at once. What comes while reports are outstanding is *held*, and goes
+ * together when they have come, when a millisecond has passed, or when it is many bytes: so batches
+ * grow with the load. (librdkafka's own linger would let the first one wait, too; and without one
+ * its thread spins while it may not send: five requests at a time to a broker.) */
 #include <string.h>
 
 #include "base/memory.h"
@@ -12,6 +17,8 @@ enum {
     HEADERS_MAX = 64,
     /* A closing writer waits so long before it gives up what is in flight, if it may; see close. */
     CLOSE_PATIENCE_MS = 300,
+    HOLD_NS = 1000000,
+    HOLD_SIZE_MAX = 256 * 1024, /* bytes of records */
 };
 
 static void add(_Atomic(uint64_t) *counter, uint64_t value)
@@ -108,25 +115,6 @@ static void deliver_parked(pdi_kafka_writer_t *writer)
     finish_if_done(writer);
 }
 
-void pdi_kafka_writer_arrived(pd_log_append_t *append)
-{
-    pdi_kafka_writer_t *writer = (pdi_kafka_writer_t *)append->writer;
-
-    PD_ASSERT_LOOP(writer->base.loop);
-    PD_ASSERT(in_flight_count(writer) > 0);
-    if (append->private_number != writer->next_done) {
-        park(writer, append);
-        return;
-    }
-    writer->delivering = true;
-    deliver(writer, append);
-    writer->delivering = false;
-    if (writer->parked_first)
-        deliver_parked(writer);
-    else
-        finish_if_done(writer);
-}
-
 static void on_mail(pd_mail_t *mail)
 {
     pdi_kafka_writer_t *writer = PD_CONTAINER_OF(mail, pdi_kafka_writer_t, mail);
@@ -187,6 +175,83 @@ static rd_kafka_resp_err_t produce(pdi_kafka_writer_t *writer, pd_log_append_t *
     return code;
 }
 
+static void hand_over(pdi_kafka_writer_t *writer, pd_log_append_t *append)
+{
+    rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR_NO_ERROR;
+    pd_status_t status = PD_CANCELED;
+
+    if (!writer->refusing) {
+        code = produce(writer, append);
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR) {
+            writer->sent_count++;
+            return;
+        }
+        status = pdi_kafka_unsent_status(code);
+        if (code == RD_KAFKA_RESP_ERR__FATAL || status == PD_IO)
+            pdi_kafka_session_retire(writer->session, code == RD_KAFKA_RESP_ERR__FATAL);
+    }
+    atomic_fetch_add(&writer->partition->settled_count, 1);
+    end_unsent(writer, append, status, code);
+}
+
+static void send_held(pdi_kafka_writer_t *writer)
+{
+    pd_log_append_t *append = writer->held_first;
+
+    pd_loop_timer_stop(writer->base.loop, &writer->hold_timer);
+    writer->held_first = writer->held_last = NULL;
+    writer->held_size = 0;
+    while (append) {
+        pd_log_append_t *next = append->next;
+
+        hand_over(writer, append);
+        append = next;
+    }
+}
+
+static void on_hold_timer(pd_timer_t *timer)
+{
+    send_held(PD_CONTAINER_OF(timer, pdi_kafka_writer_t, hold_timer));
+}
+
+static void hold(pdi_kafka_writer_t *writer, pd_log_append_t *append, uint64_t size)
+{
+    append->next = NULL;
+    if (writer->held_last) {
+        writer->held_last->next = append;
+    } else {
+        writer->held_first = append;
+        pd_loop_timer_start(writer->base.loop, &writer->hold_timer,
+                            pd_loop_now_ns(writer->base.loop) + HOLD_NS);
+    }
+    writer->held_last = append;
+    writer->held_size += size;
+    if (writer->held_size >= HOLD_SIZE_MAX)
+        send_held(writer);
+}
+
+void pdi_kafka_writer_arrived(pd_log_append_t *append)
+{
+    pdi_kafka_writer_t *writer = (pdi_kafka_writer_t *)append->writer;
+
+    PD_ASSERT_LOOP(writer->base.loop);
+    PD_ASSERT(in_flight_count(writer) > 0);
+    writer->reported_count++;
+    if (append->private_number != writer->next_done) {
+        park(writer, append);
+        return;
+    }
+    writer->delivering = true;
+    deliver(writer, append);
+    if (writer->refusing || writer->reported_count == writer->sent_count)
+        send_held(writer);
+    writer->delivering = false;
+    if (writer->parked_first)
+        deliver_parked(writer);
+    else
+        finish_if_done(writer);
+}
+
 /* PD_LIMIT; *size: of all bytes. */
 static pd_status_t check_size(const pdi_kafka_t *log, const pd_log_append_t *append, uint64_t *size)
 {
@@ -206,7 +271,6 @@ pd_status_t pdi_kafka_append(pd_log_writer_t *base, pd_log_append_t *append)
 {
     pdi_kafka_writer_t *writer = (pdi_kafka_writer_t *)base;
     pdi_kafka_t *log = pdi_kafka_of(base->log);
-    rd_kafka_resp_err_t code;
     uint64_t size;
 
     PD_ASSERT(!writer->closing);
@@ -223,15 +287,10 @@ pd_status_t pdi_kafka_append(pd_log_writer_t *base, pd_log_append_t *append)
         return PD_OK;
     }
     atomic_fetch_add(&writer->partition->sent_count, 1);
-    code = produce(writer, append);
-    if (code != RD_KAFKA_RESP_ERR_NO_ERROR) {
-        pd_status_t status = pdi_kafka_unsent_status(code);
-
-        if (code == RD_KAFKA_RESP_ERR__FATAL || status == PD_IO)
-            pdi_kafka_session_retire(writer->session, code == RD_KAFKA_RESP_ERR__FATAL);
-        atomic_fetch_add(&writer->partition->settled_count, 1);
-        end_unsent(writer, append, status, code);
-    }
+    if (writer->reported_count == writer->sent_count && !writer->held_first)
+        hand_over(writer, append);
+    else
+        hold(writer, append, size);
     return PD_OK;
 }
 
@@ -256,6 +315,7 @@ pd_status_t pdi_kafka_open_writer(pd_log_t *base, const pd_log_handle_options_t 
     writer->partition = &log->partitions[options->topic][options->partition];
     writer->mail.run = on_mail;
     writer->close_timer.fire = on_close_timer;
+    writer->hold_timer.fire = on_hold_timer;
     *out = &writer->base;
     return PD_OK;
 }
@@ -295,6 +355,7 @@ void pdi_kafka_close_writer(pd_log_writer_t *base, pd_mail_t *closed)
     PD_ASSERT(!writer->closing);
     writer->closing = true;
     writer->closed = closed;
+    send_held(writer);
     pdi_kafka_session_closing(writer->session);
     if (in_flight_count(writer) > 0)
         pd_loop_timer_start(base->loop, &writer->close_timer,
