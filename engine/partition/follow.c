@@ -94,10 +94,10 @@ static void read_failed(pd_partition_t *partition, const pd_log_read_t *read)
                             pd_partition_now_ns(partition) + READ_AGAIN_NS);
         return;
     }
-    pd_error_set(&error, read->status == PD_NOT_FOUND ? PD_CORRUPT : read->status,
-                 "the log cannot be read from offset %lld (%s)", (long long)read->from_offset,
-                 pd_status_name(read->status));
-    if (!pdi_partition_is_writer(partition) && pdi_restore_instead(partition, read->status))
+    pd_error_set(&error, PD_IO, "the log cannot be read from offset %lld (%s)",
+                 (long long)read->from_offset, pd_status_name(read->status));
+    if (!pdi_partition_is_writer(partition) && read->status == PD_NOT_FOUND &&
+        pdi_restore_instead(partition, PD_NOT_FOUND))
         error.status = PD_UNAVAILABLE; /* comes back, to a snapshot */
     pdi_partition_lose(partition, &error);
 }
@@ -119,9 +119,9 @@ static void on_read(pd_log_read_t *read)
     }
     if (!follows(partition))
         return;
-    if (partition->snapshots && partition->follow_offset == PD_LOG_FIRST &&
+    if (partition->options.snapshots.directory && partition->follow_offset == PD_LOG_FIRST &&
         read->start_offset > 0) {
-        pd_error_set(&error, PD_CORRUPT,
+        pd_error_set(&error, PD_IO,
                      "the log begins at offset %lld, and there is neither a state nor a snapshot "
                      "to go on from",
                      (long long)read->start_offset);
@@ -199,8 +199,6 @@ void pdi_follow_begin(pd_partition_t *partition)
 void pdi_follow_opened(pd_partition_t *partition, pd_store_t *store, pd_status_t status,
                        pd_error_t *error)
 {
-    if (status != PD_OK && pdi_restore_instead(partition, status))
-        error->status = PD_UNAVAILABLE; /* comes back, to a snapshot or the whole log */
     partition->store = store;
     if (status != PD_OK || open_reader(partition, error) != PD_OK) {
         pdi_partition_lose(partition, error);

@@ -223,11 +223,13 @@ static void retry_after(pd_partition_t *partition, int64_t *delay_ns, int64_t de
 
 void pdi_partition_lose(pd_partition_t *partition, const pd_error_t *error)
 {
-    bool hopeless = error->status == PD_IO || error->status == PD_CORRUPT;
+    bool hopeless;
 
     if (partition->state == PD_PARTITION_LOST || partition->state == PD_PARTITION_FAILED ||
         partition->state == PD_PARTITION_STOPPED)
         return;
+    hopeless = error->status == PD_IO ||
+               (error->status == PD_CORRUPT && !pdi_restore_instead(partition, PD_CORRUPT));
     PD_DIAG(hopeless ? PD_DIAG_ERROR : PD_DIAG_WARN, "partition lost",
             "partition=%u epoch=%lld offset=%lld status=%s error=\"%s\"", partition->options.index,
             (long long)partition->epoch, (long long)partition->chain.offset,

@@ -5,7 +5,9 @@
  *        -> follow; the first transition that counts proves that it chains, one that does not chain
  *           says that it is of another log: set aside, an older one is taken
  *
- * Without any, the log is read from its beginning. */
+ * Without any, the log is read from its beginning. A state that shows its damage only while it is
+ * used is set aside as well, unless the one that took its place fails before it has come as far:
+ * then it is not the state that is wrong. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -135,7 +137,7 @@ bool pdi_restore_begin(pd_partition_t *partition)
     pdi_snapshots_t *self = partition->snapshots;
     pd_error_t error;
 
-    if (!self || (!self->set_aside && has_state(partition)))
+    if (!self->set_aside && (!self->place.directory || has_state(partition)))
         return false;
     if (self->busy)
         return true;
@@ -148,14 +150,28 @@ bool pdi_restore_begin(pd_partition_t *partition)
             return false;
         }
     }
-    return !self->tried && ask_for_ends(self);
+    return self->place.directory && !self->tried && ask_for_ends(self);
+}
+
+/* Where the log does not go back far enough, only a snapshot helps. */
+static bool may_be_replaced(pdi_snapshots_t *self, pd_status_t status)
+{
+    const pd_partition_t *partition = self->partition;
+    int64_t applied = partition->store ? partition->chain.offset : -1;
+
+    if (self->set_aside || status == PD_NOT_FOUND)
+        return !self->set_aside && self->place.directory;
+    if (status != PD_CORRUPT || applied <= self->damaged_offset)
+        return false;
+    self->damaged_offset = applied;
+    return true;
 }
 
 bool pdi_restore_instead(pd_partition_t *partition, pd_status_t status)
 {
     pdi_snapshots_t *self = partition->snapshots;
 
-    if (!self || self->set_aside || (status != PD_CORRUPT && status != PD_NOT_FOUND))
+    if (!may_be_replaced(self, status))
         return false;
     PD_DIAG(PD_DIAG_ERROR, "state is set aside", "partition=%u reason=\"%s\"",
             self->place.partition,
@@ -169,7 +185,7 @@ pd_status_t pdi_restore_judge(pd_partition_t *partition, const pd_chain_record_t
 {
     pdi_snapshots_t *self = partition->snapshots;
 
-    if (!self || !self->unproven || record->is_owner_changed || verdict == PD_CHAIN_VOID_EPOCH)
+    if (!self->unproven || record->is_owner_changed || verdict == PD_CHAIN_VOID_EPOCH)
         return PD_OK;
     self->unproven = false;
     if (verdict != PD_CHAIN_VOID_HASH)

@@ -41,7 +41,7 @@ void pdi_snapshots_run(pdi_snapshots_t *self, void (*work)(pdi_snapshots_t *self
 
 bool pdi_snapshots_busy(const pd_partition_t *partition)
 {
-    return partition->snapshots && partition->snapshots->busy;
+    return partition->snapshots->busy;
 }
 
 /* ---- making ---- */
@@ -60,8 +60,6 @@ void pdi_snapshots_let_go(pd_partition_t *partition)
 {
     pdi_snapshots_t *self = partition->snapshots;
 
-    if (!self)
-        return;
     PD_ASSERT(pthread_mutex_lock(&self->mutex) == 0);
     while (self->store_in_use)
         pthread_cond_wait(&self->let_go, &self->mutex);
@@ -141,7 +139,7 @@ void pdi_snapshots_flushed(pd_partition_t *partition)
     pdi_snapshots_t *self = partition->snapshots;
     int64_t now_ns;
 
-    if (!self || self->busy || partition->stopping || !partition->store)
+    if (!self->place.directory || self->busy || partition->stopping || !partition->store)
         return;
     now_ns = pd_partition_now_ns(partition);
     if (self->last_ns == 0) { /* staggered by the golden ratio: not all partitions at once */
@@ -171,24 +169,22 @@ void pdi_snapshots_flushed(pd_partition_t *partition)
 void pdi_snapshots_init(pd_partition_t *partition)
 {
     pd_partition_snapshots_t *options = &partition->options.snapshots;
-    pdi_snapshots_t *self;
+    pdi_snapshots_t *self = PD_NEW(pdi_snapshots_t);
 
-    if (!options->directory)
-        return;
-    PD_ASSERT(options->cluster && options->interval_ns > 0 && options->log_size > 0);
-    self = PD_NEW(pdi_snapshots_t);
     self->partition = partition;
-    self->place = (pd_snapshot_place_t){
-        .directory = pd_strdup(options->directory),
-        .cluster = pd_strdup(options->cluster),
-        .partition = partition->options.index,
-        .node = partition->node,
-    };
+    self->place.partition = partition->options.index;
     self->last_offset = self->restored_offset = -1;
+    self->damaged_offset = NEVER_DAMAGED;
     self->below_offset = INT64_MAX;
     PD_ASSERT(pthread_mutex_init(&self->mutex, NULL) == 0);
     PD_ASSERT(pthread_cond_init(&self->let_go, NULL) == 0);
     partition->snapshots = self;
+    if (!options->directory)
+        return;
+    PD_ASSERT(options->cluster && options->interval_ns > 0 && options->log_size > 0);
+    self->place.directory = pd_strdup(options->directory);
+    self->place.cluster = pd_strdup(options->cluster);
+    self->place.node = partition->node;
     pd_snapshot_clean(&self->place, partition->store_path);
 }
 

@@ -440,6 +440,48 @@ static void test_damaged_state_is_set_aside(void **state)
     assert_int_equal(namespace_count(bed), 4);
 }
 
+/* The whole log is there to rebuild it from. */
+static void test_damaged_state_is_set_aside_without_snapshots(void **state)
+{
+    bed_t *bed = *state;
+
+    first_life(bed);
+    wreck(bed->store_path, "CURRENT");
+    start(bed, false);
+    until(bed, is_owner);
+    assert_int_equal(aside_count(bed), 1);
+    assert_int_equal(namespace_count(bed), 4);
+}
+
+static void damage_step(bed_t *bed)
+{
+    pd_error_t error;
+
+    pd_error_set(&error, PD_CORRUPT, "a row that nobody can read");
+    pdi_partition_lose(bed->partition, &error);
+}
+
+/* As RocksDB tells it when a block is read; the second time without anything new in between: it is
+ * no use to go on like that. */
+static void test_damage_found_in_use_sets_the_state_aside_once(void **state)
+{
+    bed_t *bed = *state;
+
+    start(bed, false);
+    until(bed, is_owner);
+    on_loop(bed, write_step);
+    until(bed, is_written);
+    on_loop(bed, damage_step);
+    assert_false(is_failed(bed));
+    until(bed, is_owner);
+    assert_int_equal(aside_count(bed), 1);
+    assert_int_equal(namespace_count(bed), 1);
+    bed->partition->snapshots->damaged_offset = bed->partition->chain.offset;
+    on_loop(bed, damage_step);
+    assert_true(is_failed(bed));
+    assert_int_equal(aside_count(bed), 1);
+}
+
 /* The same cluster's name, another log: long enough, but its hashes are others. */
 static void test_snapshot_of_another_log_is_found_out(void **state)
 {
@@ -472,6 +514,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_log_begins_behind_the_state, make, drop),
         cmocka_unit_test_setup_teardown(test_older_one_when_the_newest_is_damaged, make, drop),
         cmocka_unit_test_setup_teardown(test_damaged_state_is_set_aside, make, drop),
+        cmocka_unit_test_setup_teardown(test_damaged_state_is_set_aside_without_snapshots, make,
+                                        drop),
+        cmocka_unit_test_setup_teardown(test_damage_found_in_use_sets_the_state_aside_once, make,
+                                        drop),
         cmocka_unit_test_setup_teardown(test_snapshot_of_another_log_is_found_out, make, drop),
     };
     int failed;
