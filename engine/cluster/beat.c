@@ -6,6 +6,9 @@
 #include "base/diag.h"
 #include "engine/cluster/cluster_private.h"
 
+#define UNHEARD_TIMEOUTS 5
+#define UNHEARD_TELL_NS ((int64_t)10 * 1000000000)
+
 static void write_next(pd_cluster_t *cluster);
 
 /* ---- records ---- */
@@ -226,6 +229,20 @@ void pdi_beat_tombstone(pd_cluster_t *cluster)
     write_next(cluster);
 }
 
+/* A node that does not hear itself judges nobody, and takes and gives nothing. */
+static void watch_own(pd_cluster_t *cluster, int64_t now_ns)
+{
+    int64_t unheard_ns = now_ns - cluster->judged_ns;
+
+    if (unheard_ns < UNHEARD_TIMEOUTS * cluster->options.dead_after_ns ||
+        now_ns - cluster->unheard_told_ns < UNHEARD_TELL_NS)
+        return;
+    cluster->unheard_told_ns = now_ns;
+    PD_DIAG(PD_DIAG_WARN, "own heartbeats do not come back",
+            "node=%s for_ms=%lld read_offset=%lld: the members log is not written, or not read",
+            cluster->name, (long long)(unheard_ns / 1000000), (long long)cluster->read_offset);
+}
+
 /* A timer that comes late means that this node was paused, or its clock was set: during that time
  * it heard of nobody. */
 static void on_beat_timer(pd_timer_t *timer)
@@ -237,6 +254,7 @@ static void on_beat_timer(pd_timer_t *timer)
         pd_members_excuse(cluster->members, late_ns);
     cluster->beat_due_ns = now_ns + cluster->options.heartbeat_interval_ns;
     pd_loop_timer_start(cluster->options.loop, timer, cluster->beat_due_ns);
+    watch_own(cluster, now_ns);
     pdi_beat_now(cluster);
     write_next(cluster);
     pdi_roles_judge(cluster);

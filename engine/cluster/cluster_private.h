@@ -88,6 +88,7 @@ struct pd_cluster {
     int64_t number;
     pd_timer_t beat_timer;
     int64_t beat_due_ns;
+    int64_t unheard_told_ns;
     pd_mail_t poke_mail;
     _Atomic(bool) poked;
     bool tombstone_queued, tombstone_written;

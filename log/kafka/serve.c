@@ -169,6 +169,16 @@ static void serve_records(pdi_kafka_reader_t *reader, bool news)
     (void)pdi_kafka_reader_seek(reader, PDI_KAFKA_QUICK, read->next_offset);
 }
 
+/* What a broker says contradicts what it, or another one, has said, again and again: the consumer
+ * may fetch from one that is the leader no more. */
+static void note_contradiction(pdi_kafka_reader_t *reader)
+{
+    if (++reader->contradicted_count % CONTRADICTED_MAX != 0)
+        return;
+    pdi_kafka_distrust(reader->log, reader->stream->handle->number);
+    pdi_kafka_reader_drop_stream(reader);
+}
+
 /* The broker says that nothing is at `end` and behind. */
 static void serve_end(pdi_kafka_reader_t *reader, int64_t end)
 {
@@ -180,6 +190,7 @@ static void serve_end(pdi_kafka_reader_t *reader, int64_t end)
     if (end < acked_end(reader)) { /* a new leader that does not know yet what it has */
         reader->fresh = false;
         pdi_kafka_reader_retry(reader, RETRY_MS);
+        note_contradiction(reader);
         return;
     }
     if (read->count > 0) {
@@ -267,16 +278,6 @@ static void serve_low(pdi_kafka_reader_t *reader, int64_t low)
     (void)pdi_kafka_reader_seek(reader, PDI_KAFKA_QUICK, RD_KAFKA_OFFSET_END);
 }
 
-/* The place is not there, is said again and again, and that there is more behind it. It is not said
- * by the same broker: the consumer fetches from one that is the leader no more. */
-static void note_contradiction(pdi_kafka_reader_t *reader)
-{
-    if (++reader->contradicted_count % CONTRADICTED_MAX != 0)
-        return;
-    pdi_kafka_distrust(reader->log, reader->stream->handle->number);
-    pdi_kafka_reader_drop_stream(reader);
-}
-
 static void serve_high(pdi_kafka_reader_t *reader, int64_t end)
 {
     pd_log_read_t *read = reader->read;
@@ -286,7 +287,7 @@ static void serve_high(pdi_kafka_reader_t *reader, int64_t end)
     if (end < acked_end(reader) || end >= reader->from) { /* or it has come meanwhile */
         reader->fresh = false;
         pdi_kafka_reader_retry(reader, RETRY_MS);
-        if (end > reader->from)
+        if (end > reader->from) /* the place is not there, but what is behind it */
             note_contradiction(reader);
     } else if (read->wait) {
         reader->fresh = false;
@@ -412,9 +413,12 @@ void pdi_kafka_reader_advance(pdi_kafka_reader_t *reader)
         return;
     fill(reader);
     while (more && reader->turn == turn && !reader->holding && reader->first < reader->count) {
-        rd_kafka_resp_err_t code = reader->items[reader->first]->err;
+        const rd_kafka_message_t *item = reader->items[reader->first];
+        rd_kafka_resp_err_t code = item->err;
 
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR || code == RD_KAFKA_RESP_ERR__PARTITION_EOF)
+        /* An end in front of what was acknowledged to us is no word of the present. */
+        if (code == RD_KAFKA_RESP_ERR_NO_ERROR ||
+            (code == RD_KAFKA_RESP_ERR__PARTITION_EOF && item->offset >= acked_end(reader)))
             pdi_kafka_silence_heard(reader, code == RD_KAFKA_RESP_ERR_NO_ERROR);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
             skip_or_serve_event(reader);
