@@ -240,4 +240,7 @@ void pd_log_kafka_stats(pd_log_t *base, pd_log_kafka_stats_t *stats)
         .broker_error_count = get(&log->broker_error_count),
     };
     stats->in_flight_count = stats->append_count - completed_count;
+    pthread_mutex_lock(&log->mutex);
+    stats->consumer_count = log->handle_count;
+    pthread_mutex_unlock(&log->mutex);
 }

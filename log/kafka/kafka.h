@@ -61,6 +61,7 @@ typedef struct pd_log_kafka_stats {
     uint64_t in_flight_count;
     uint64_t latency_sum_us;
     uint64_t producer_count;     /* made since opening: 1 + how often it had to be replaced */
+    uint64_t consumer_count;     /* made since opening */
     uint64_t read_count;         /* records */
     uint64_t read_size;          /* bytes of key and value */
     uint64_t broker_error_count; /* connection errors and the like, told by librdkafka */

@@ -287,7 +287,7 @@ static void serve_high(pdi_kafka_reader_t *reader, int64_t end)
     if (end < acked_end(reader) || end >= reader->from) { /* or it has come meanwhile */
         reader->fresh = false;
         pdi_kafka_reader_retry(reader, RETRY_MS);
-        if (end > reader->from) /* the place is not there, but what is behind it */
+        if (end != reader->from) /* the place is not there, but there is more */
             note_contradiction(reader);
     } else if (read->wait) {
         reader->fresh = false;
@@ -402,6 +402,16 @@ static bool serve_record(pdi_kafka_reader_t *reader)
     return true;
 }
 
+/* Is it what was asked for? Not while the place is still looked for; and an end in front of what
+ * was acknowledged to us is no word of the present. */
+static bool answers(const pdi_kafka_reader_t *reader, const rd_kafka_message_t *item)
+{
+    if (reader->phase != PHASE_NORMAL)
+        return false;
+    return item->err == RD_KAFKA_RESP_ERR_NO_ERROR ||
+           (item->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && item->offset >= acked_end(reader));
+}
+
 /* Serves what is there. */
 void pdi_kafka_reader_advance(pdi_kafka_reader_t *reader)
 {
@@ -416,9 +426,7 @@ void pdi_kafka_reader_advance(pdi_kafka_reader_t *reader)
         const rd_kafka_message_t *item = reader->items[reader->first];
         rd_kafka_resp_err_t code = item->err;
 
-        /* An end in front of what was acknowledged to us is no word of the present. */
-        if (code == RD_KAFKA_RESP_ERR_NO_ERROR ||
-            (code == RD_KAFKA_RESP_ERR__PARTITION_EOF && item->offset >= acked_end(reader)))
+        if (answers(reader, item))
             pdi_kafka_silence_heard(reader, code == RD_KAFKA_RESP_ERR_NO_ERROR);
         if (code != RD_KAFKA_RESP_ERR_NO_ERROR)
             skip_or_serve_event(reader);

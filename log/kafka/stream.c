@@ -24,8 +24,9 @@
 #include "log/kafka/kafka_private.h"
 
 enum { SWEEP_MS = 20 };
-/* A handle is not suspected before: while the brokers are away, new ones are no better. */
-#define DISTRUSTED_AFTER_NS ((int64_t)10 * 1000000000)
+/* In times that a read has. A handle is not suspected before: while the brokers are away, new ones
+ * are no better. */
+#define DISTRUSTED_AFTER 2
 
 pd_status_t pdi_kafka_add_handle(pdi_kafka_t *log, pdi_kafka_kind_t kind, pd_error_t *error)
 {
@@ -162,7 +163,7 @@ void pdi_kafka_distrust(pdi_kafka_t *log, uint64_t handle_number)
     pthread_mutex_lock(&log->mutex);
     for (pdi_kafka_handle_t *handle = log->handles; handle; handle = handle->next) {
         if (handle->number != handle_number || handle->distrusted ||
-            pd_os_monotonic_ns() - handle->made_ns < DISTRUSTED_AFTER_NS)
+            pd_os_monotonic_ns() - handle->made_ns < DISTRUSTED_AFTER * log->read_timeout_ns)
             continue;
         PD_DIAG(PD_DIAG_WARN, "kafka consumer is replaced", "kind=%d number=%llu",
                 (int)handle->kind, (unsigned long long)handle->number);

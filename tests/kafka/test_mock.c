@@ -406,6 +406,72 @@ static void a_broker_that_lags_does_not_hold_up_what_it_has(void **state)
     end_producer(&producer);
 }
 
+static uint64_t consumer_count(harness_t *harness)
+{
+    pd_log_kafka_stats_t stats;
+
+    pd_log_kafka_stats(harness->log, &stats);
+    return stats.consumer_count;
+}
+
+/* Looks again and again, since nobody tells. */
+typedef struct counting {
+    harness_t *harness;
+    pd_timer_t timer;
+    uint64_t before;
+} counting_t;
+
+static void on_count_again(pd_timer_t *timer)
+{
+    counting_t *self = PD_CONTAINER_OF(timer, counting_t, timer);
+
+    harness_progress(self->harness);
+    pd_loop_timer_start(self->harness->loop, timer,
+                        pd_loop_now_ns(self->harness->loop) + 50 * 1000000);
+}
+
+static bool has_more_consumers(void *ctx)
+{
+    const counting_t *self = ctx;
+
+    return consumer_count(self->harness) > self->before;
+}
+
+/* A broker that goes on saying that it ends in front of what was acknowledged to us is most likely
+ * one that leads no more: another consumer is asked. */
+static void a_consumer_that_stays_behind_is_replaced(void **state)
+{
+    enum { COUNT = 10, HALF = 5 };
+    harness_t *harness = *state;
+    rd_kafka_mock_cluster_t *cluster = cluster_of(harness);
+    producer_t producer;
+    counting_t counting = {.harness = harness, .timer.fire = on_count_again};
+    consumer_t consumer;
+    const pd_log_read_t *read;
+
+    rd_kafka_mock_partition_set_leader(cluster, "test.events", 0, 1);
+    open_producer(harness, &producer);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        producer_send_numbered(&producer, i, 10);
+        producer_wait(&producer);
+    }
+    rd_kafka_mock_partition_set_follower(cluster, "test.events", 0, 2);
+    rd_kafka_mock_partition_set_follower_wmarks(cluster, "test.events", 0, 0, HALF);
+    consumer_open(&consumer, harness, PD_LOG_EVENTS, 0);
+    consumer_begin(&consumer, HALF, 0, true);
+    harness_turn(harness);
+    counting.before = consumer_count(harness);
+    on_count_again(&counting.timer);
+    harness_wait(harness, has_more_consumers, &counting);
+    pd_loop_timer_stop(harness->loop, &counting.timer);
+    rd_kafka_mock_partition_set_follower_wmarks(cluster, "test.events", 0, 0, COUNT);
+    read = consumer_finish(&consumer);
+    assert_int_equal(read->status, PD_OK);
+    assert_true(read->next_offset > HALF);
+    consumer_close(&consumer);
+    end_producer(&producer);
+}
+
 static void too_large_is_not_taken(void **state)
 {
     harness_t *harness = *state;
@@ -463,6 +529,7 @@ int main(int argc, char **argv)
         LOG_TEST(reads_fail_and_are_repeated),
         LOG_TEST(the_end_is_asked_for_by_each_read),
         LOG_TEST(a_broker_that_lags_does_not_hold_up_what_it_has),
+        LOG_TEST(a_consumer_that_stays_behind_is_replaced),
         LOG_TEST(too_large_is_not_taken),
         LOG_TEST(opening_tells_what_is_wrong),
     };
