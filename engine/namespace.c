@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <string.h>
 
+#include "api/pb/pb.h"
+#include "api/pb/time.h"
 #include "base/assert.h"
 #include "base/memory.h"
 
@@ -14,6 +16,27 @@ struct pd_namespaces {
     size_t count;
     size_t capacity;
 };
+
+void pd_namespace_row(const Perdure__V1__NamespaceRegistered *registered, int64_t time_ns,
+                      pd_arena_t *arena, Perdure__V1__NamespaceRow *row)
+{
+    perdure__v1__namespace_row__init(row);
+    row->namespace_id = registered->namespace_id;
+    row->name = registered->name;
+    row->description = registered->description;
+    row->owner_email = registered->owner_email;
+    row->retention_ns = pd_pb_duration_ns(registered->retention);
+    row->is_global = registered->is_global;
+    row->registered_time_ns = time_ns;
+    row->n_data = registered->n_data;
+    row->data = pd_arena_calloc(arena, registered->n_data + 1, sizeof(row->data[0]));
+    for (size_t i = 0; i < registered->n_data; i++) {
+        row->data[i] = PD_PB_NEW(arena, Perdure__V1__NamespaceRow__DataEntry,
+                                 perdure__v1__namespace_row__data_entry);
+        row->data[i]->key = registered->data[i]->key;
+        row->data[i]->value = registered->data[i]->value;
+    }
+}
 
 pd_namespaces_t *pd_namespaces_new(void)
 {

@@ -4,8 +4,10 @@
 #ifndef PD_ENGINE_NAMESPACE_H
 #define PD_ENGINE_NAMESPACE_H
 
+#include <perdure/v1/record.pb-c.h>
 #include <perdure/v1/state.pb-c.h>
 
+#include "base/arena.h"
 #include "base/status.h"
 
 typedef struct pd_namespaces pd_namespaces_t;
@@ -16,6 +18,10 @@ typedef struct pd_namespace {
     int64_t retention_ns;
     const Perdure__V1__NamespaceRow *row;
 } pd_namespace_t;
+
+/* The row that the event makes. Texts are those of the event, lists are in the arena. */
+void pd_namespace_row(const Perdure__V1__NamespaceRegistered *registered, int64_t time_ns,
+                      pd_arena_t *arena, Perdure__V1__NamespaceRow *row);
 
 pd_namespaces_t *pd_namespaces_new(void);
 void pd_namespaces_free(pd_namespaces_t *namespaces);

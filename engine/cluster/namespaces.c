@@ -45,27 +45,13 @@ void pdi_namespaces_forget_told(pd_cluster_t *cluster)
 void pdi_namespace_read(pd_cluster_t *cluster, const Perdure__V1__NamespaceRegistered *registered,
                         int64_t time_ms)
 {
-    Perdure__V1__NamespaceRow row = PERDURE__V1__NAMESPACE_ROW__INIT;
+    Perdure__V1__NamespaceRow row;
 
     if (pd_pb_empty(registered->namespace_id) || pd_pb_empty(registered->name))
         return;
     cluster->namespace_read =
         note_told(cluster, registered->namespace_id) || cluster->namespace_read;
-    row.namespace_id = registered->namespace_id;
-    row.name = registered->name;
-    row.description = registered->description;
-    row.owner_email = registered->owner_email;
-    row.retention_ns = pd_pb_duration_ns(registered->retention);
-    row.is_global = registered->is_global;
-    row.registered_time_ns = time_ms * 1000000;
-    row.n_data = registered->n_data;
-    row.data = pd_arena_calloc(&cluster->arena, registered->n_data + 1, sizeof(row.data[0]));
-    for (size_t i = 0; i < registered->n_data; i++) {
-        row.data[i] = PD_PB_NEW(&cluster->arena, Perdure__V1__NamespaceRow__DataEntry,
-                                perdure__v1__namespace_row__data_entry);
-        row.data[i]->key = registered->data[i]->key;
-        row.data[i]->value = registered->data[i]->value;
-    }
+    pd_namespace_row(registered, time_ms * 1000000, &cluster->arena, &row);
     pd_namespaces_publish(cluster->options.namespaces, &row);
 }
 

@@ -12,37 +12,16 @@ static const pd_rpc_error_t *already_exists(pd_arena_t *arena)
     return pd_rpc_error_detail(arena, PD_RPC_ALREADY_EXISTS, &detail, "Namespace already exists.");
 }
 
-static void copy_data(Perdure__V1__NamespaceRow *row,
-                      const Perdure__V1__NamespaceRegistered *registered, pd_arena_t *arena)
-{
-    row->n_data = registered->n_data;
-    row->data = pd_arena_calloc(arena, registered->n_data + 1, sizeof(row->data[0]));
-    for (size_t i = 0; i < registered->n_data; i++) {
-        row->data[i] = PD_PB_NEW(arena, Perdure__V1__NamespaceRow__DataEntry,
-                                 perdure__v1__namespace_row__data_entry);
-        row->data[i]->key = registered->data[i]->key;
-        row->data[i]->value = registered->data[i]->value;
-    }
-}
-
 /* A heap copy as the registry will see it. */
 static Perdure__V1__NamespaceRow *row_of(const Perdure__V1__NamespaceRegistered *registered,
                                          int64_t time_ns)
 {
-    Perdure__V1__NamespaceRow row = PERDURE__V1__NAMESPACE_ROW__INIT;
-    Perdure__V1__NamespaceRow *copy;
+    Perdure__V1__NamespaceRow row, *copy;
     pd_arena_t arena;
     pd_bytes_t bytes;
 
     pd_arena_init(&arena);
-    row.namespace_id = registered->namespace_id;
-    row.name = registered->name;
-    row.description = registered->description;
-    row.owner_email = registered->owner_email;
-    row.retention_ns = pd_pb_duration_ns(registered->retention);
-    row.is_global = registered->is_global;
-    row.registered_time_ns = time_ns;
-    copy_data(&row, registered, &arena);
+    pd_namespace_row(registered, time_ns, &arena, &row);
     bytes = pd_pb_pack_arena(&row, &arena);
     copy = perdure__v1__namespace_row__unpack(NULL, bytes.size, bytes.data);
     pd_arena_deinit(&arena);

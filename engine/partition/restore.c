@@ -6,8 +6,8 @@
  *           says that it is of another log: set aside, an older one is taken
  *
  * Without any, the log is read from its beginning. A state that shows its damage only while it is
- * used is set aside as well, unless the one that took its place fails before it has come as far:
- * then it is not the state that is wrong. */
+ * used is set aside as well. Only once in the life of a process: where the next one is damaged,
+ * too, it is the log or the disk that is wrong, and copies would fill it. */
 #include <stdio.h>
 #include <unistd.h>
 
@@ -153,26 +153,15 @@ bool pdi_restore_begin(pd_partition_t *partition)
     return self->place.directory && !self->tried && ask_for_ends(self);
 }
 
-/* Where the log does not go back far enough, only a snapshot helps. */
-static bool may_be_replaced(pdi_snapshots_t *self, pd_status_t status)
-{
-    const pd_partition_t *partition = self->partition;
-    int64_t applied = partition->store ? partition->chain.offset : -1;
-
-    if (self->set_aside || status == PD_NOT_FOUND)
-        return !self->set_aside && self->place.directory;
-    if (status != PD_CORRUPT || applied <= self->damaged_offset)
-        return false;
-    self->damaged_offset = applied;
-    return true;
-}
-
 bool pdi_restore_instead(pd_partition_t *partition, pd_status_t status)
 {
     pdi_snapshots_t *self = partition->snapshots;
+    bool helps =
+        status == PD_CORRUPT ? !self->was_damaged : status == PD_NOT_FOUND && self->place.directory;
 
-    if (!may_be_replaced(self, status))
+    if (self->set_aside || !helps)
         return false;
+    self->was_damaged = self->was_damaged || status == PD_CORRUPT;
     PD_DIAG(PD_DIAG_ERROR, "state is set aside", "partition=%u reason=\"%s\"",
             self->place.partition,
             status == PD_CORRUPT ? "it is damaged" : "the log begins behind it");

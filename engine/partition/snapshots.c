@@ -174,7 +174,6 @@ void pdi_snapshots_init(pd_partition_t *partition)
     self->partition = partition;
     self->place.partition = partition->options.index;
     self->last_offset = self->restored_offset = -1;
-    self->damaged_offset = NEVER_DAMAGED;
     self->below_offset = INT64_MAX;
     PD_ASSERT(pthread_mutex_init(&self->mutex, NULL) == 0);
     PD_ASSERT(pthread_cond_init(&self->let_go, NULL) == 0);

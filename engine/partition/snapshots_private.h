@@ -10,8 +10,6 @@
 #include "engine/partition/partition_private.h"
 #include "state/snapshot/snapshot.h"
 
-enum { NEVER_DAMAGED = -2 };
-
 typedef struct pdi_snapshots {
     pd_partition_t *partition;
     pd_snapshot_place_t place; /* its directory NULL: none are made, or restored */
@@ -45,7 +43,7 @@ typedef struct pdi_snapshots {
                                 one uses `entry` again */
     int64_t below_offset;    /* those from here on do not chain with the log */
     bool set_aside;          /* what is there cannot be used */
-    int64_t damaged_offset;  /* applied when the state was found damaged the last time */
+    bool was_damaged;        /* and set aside for it: not again in this process */
     bool tried;              /* there was nothing to restore */
     bool unproven;           /* restored, and no record has shown yet that it chains with the log */
 } pdi_snapshots_t;

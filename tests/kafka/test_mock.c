@@ -370,25 +370,36 @@ static void the_end_is_asked_for_by_each_read(void **state)
     pd_log_close(there);
 }
 
+/* What is acknowledged, and what the broker has that the readers are sent to. */
+enum { COUNT = 10, HALF = 5 };
+
+static void know_up_to(harness_t *harness, int64_t end)
+{
+    rd_kafka_mock_partition_set_follower_wmarks(cluster_of(harness), "test.events", 0, 0, end);
+}
+
+static void begin_lagging(harness_t *harness, producer_t *producer)
+{
+    rd_kafka_mock_partition_set_leader(cluster_of(harness), "test.events", 0, 1);
+    open_producer(harness, producer);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        producer_send_numbered(producer, i, 10);
+        producer_wait(producer); /* the mock cluster sends whole batches: here of one record */
+    }
+    rd_kafka_mock_partition_set_follower(cluster_of(harness), "test.events", 0, 2);
+    know_up_to(harness, HALF);
+}
+
 /* The reader is sent to a broker that has only half of what was acknowledged: it serves that half,
  * says that there is more, and goes on when there is. */
 static void a_broker_that_lags_does_not_hold_up_what_it_has(void **state)
 {
-    enum { COUNT = 10, HALF = 5 };
     harness_t *harness = *state;
-    rd_kafka_mock_cluster_t *cluster = cluster_of(harness);
     producer_t producer;
     consumer_t consumer;
     const pd_log_read_t *read;
 
-    rd_kafka_mock_partition_set_leader(cluster, "test.events", 0, 1);
-    open_producer(harness, &producer);
-    for (uint64_t i = 0; i < COUNT; i++) {
-        producer_send_numbered(&producer, i, 10);
-        producer_wait(&producer); /* the mock cluster sends whole batches: here of one record */
-    }
-    rd_kafka_mock_partition_set_follower(cluster, "test.events", 0, 2);
-    rd_kafka_mock_partition_set_follower_wmarks(cluster, "test.events", 0, 0, HALF);
+    begin_lagging(harness, &producer);
     consumer_open(&consumer, harness, PD_LOG_EVENTS, 0);
     for (int64_t next = 0; next < HALF; next = read->next_offset) {
         consumer_begin(&consumer, next, 0, false);
@@ -398,7 +409,7 @@ static void a_broker_that_lags_does_not_hold_up_what_it_has(void **state)
         assert_int_equal(read->end_offset, COUNT);
     }
     consumer_begin(&consumer, HALF, 0, false);
-    rd_kafka_mock_partition_set_follower_wmarks(cluster, "test.events", 0, 0, COUNT);
+    know_up_to(harness, COUNT);
     read = consumer_finish(&consumer);
     assert_int_equal(read->status, PD_OK);
     assert_true(read->next_offset > HALF);
@@ -441,22 +452,13 @@ static bool has_more_consumers(void *ctx)
  * one that leads no more: another consumer is asked. */
 static void a_consumer_that_stays_behind_is_replaced(void **state)
 {
-    enum { COUNT = 10, HALF = 5 };
     harness_t *harness = *state;
-    rd_kafka_mock_cluster_t *cluster = cluster_of(harness);
     producer_t producer;
     counting_t counting = {.harness = harness, .timer.fire = on_count_again};
     consumer_t consumer;
     const pd_log_read_t *read;
 
-    rd_kafka_mock_partition_set_leader(cluster, "test.events", 0, 1);
-    open_producer(harness, &producer);
-    for (uint64_t i = 0; i < COUNT; i++) {
-        producer_send_numbered(&producer, i, 10);
-        producer_wait(&producer);
-    }
-    rd_kafka_mock_partition_set_follower(cluster, "test.events", 0, 2);
-    rd_kafka_mock_partition_set_follower_wmarks(cluster, "test.events", 0, 0, HALF);
+    begin_lagging(harness, &producer);
     consumer_open(&consumer, harness, PD_LOG_EVENTS, 0);
     consumer_begin(&consumer, HALF, 0, true);
     harness_turn(harness);
@@ -464,7 +466,7 @@ static void a_consumer_that_stays_behind_is_replaced(void **state)
     on_count_again(&counting.timer);
     harness_wait(harness, has_more_consumers, &counting);
     pd_loop_timer_stop(harness->loop, &counting.timer);
-    rd_kafka_mock_partition_set_follower_wmarks(cluster, "test.events", 0, 0, COUNT);
+    know_up_to(harness, COUNT);
     read = consumer_finish(&consumer);
     assert_int_equal(read->status, PD_OK);
     assert_true(read->next_offset > HALF);
