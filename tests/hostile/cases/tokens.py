@@ -114,22 +114,25 @@ def mutated_task_tokens(t: Context):
 
 
 def same_task(token: bytes, true: bytes) -> bool:
-    """Does the mutation leave the task's identity alone? Tokens say more than they must: an
-    activity is named by its event or its ID, and when a task was started may be left out."""
+    """Does the mutation leave the task's identity alone? Tokens say more than they must: the
+    current run need not be named; an activity is named by its event and attempt or, as every
+    client may, by its ID alone; when a workflow task was started may be left out."""
     try:
         changed, known = fields_of(token), fields_of(true)
     except IndexError:
         return False
-    if any(
-        changed.get(number) != known.get(number)
-        for number in (NAMESPACE_ID, WORKFLOW_ID, RUN_ID, ATTEMPT)
-    ):
+
+    def keeps(*numbers: int) -> bool:
+        return all(changed.get(number) == known.get(number) for number in numbers)
+
+    def keeps_or_lacks(*numbers: int) -> bool:
+        return all(not changed.get(number) or keeps(number) for number in numbers)
+
+    if not keeps(NAMESPACE_ID, WORKFLOW_ID) or not keeps_or_lacks(RUN_ID):
         return False
     if ACTIVITY_ID in known:
-        return changed.get(SCHEDULED) == known[SCHEDULED] or \
-            not changed.get(SCHEDULED) and changed.get(ACTIVITY_ID) == known[ACTIVITY_ID]
-    return changed.get(SCHEDULED) == known[SCHEDULED] and all(
-        changed.get(number) in (known[number], None, 0) for number in (STARTED, TIME))
+        return keeps(SCHEDULED, ATTEMPT) if changed.get(SCHEDULED) else keeps(ACTIVITY_ID)
+    return keeps(SCHEDULED, ATTEMPT) and keeps_or_lacks(STARTED, TIME)
 
 
 @case
