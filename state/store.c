@@ -76,6 +76,7 @@ void pd_store_free(pd_store_t *store)
 {
     if (!store)
         return;
+    PD_ASSERT(!store->walking);
     free_runs(store);
     for (size_t i = 0; i < store->namespace_count; i++)
         pdi_message_free(store->namespaces[i].row);

@@ -62,6 +62,7 @@ struct pdi_run {
     pdi_workflow_t *workflow;
     pdi_run_t *sibling;   /* next loaded run of the workflow */
     uint64_t touched_seq; /* of the apply that changed it last */
+    uint64_t told_by_walk;
     /* The last events, in the wire form of History. */
     uint8_t *tail;
     size_t tail_size;
@@ -155,6 +156,8 @@ struct pd_store {
     size_t clean_size;
     size_t dirty_size;
     bool flush_held;
+    uint64_t walk; /* the newest one's number; the first is 1 */
+    bool walking;
 
     pdi_namespace_t *namespaces;
     size_t namespace_count;

@@ -177,7 +177,7 @@ static void catch_up(pd_forward_t *forward)
     if (atomic_load(&forward->offers_dropped) &&
         atomic_load_explicit(&forward->offer_count, memory_order_relaxed) < OFFER_COUNT_MAX / 4 &&
         atomic_exchange(&forward->offers_dropped, false))
-        pd_node_offer_again(forward->node, NULL);
+        pd_node_offer_again(forward->node);
 }
 
 static void on_offered(void *ctx, const pd_peer_reply_t *reply)

@@ -54,16 +54,17 @@ bool pdi_node_offer_far(pd_node_t *node, const pd_offer_t *offer)
 
 /* ---- views ---- */
 
-/* What the loop's partitions offer again: whatever had another home before, or has this one now. */
-typedef struct again {
-    const pd_cluster_view_t *before, *now;
-    const char *home; /* NULL: any */
-} again_t;
+/* What the loop's partitions offer again: whatever had another home before. */
+typedef struct moved {
+    pd_offer_filter_t filter;
+    pd_cluster_view_t *before, *now; /* `before` is NULL: all were at home here */
+} moved_t;
 
-static bool has_moved(void *ctx, const char *namespace_id, const char *normal_task_queue)
+static bool has_moved(const pd_offer_filter_t *filter, const char *namespace_id,
+                      const char *normal_task_queue)
 {
-    const again_t *again = ctx;
-    const pd_cluster_view_t *before = again->before, *now = again->now;
+    const moved_t *moved = PD_CONTAINER_OF(filter, moved_t, filter);
+    const pd_cluster_view_t *before = moved->before, *now = moved->now;
     const pd_cluster_member_t *old, *new;
 
     new = &now->members[pd_cluster_view_home(now, namespace_id, normal_task_queue)];
@@ -73,13 +74,53 @@ static bool has_moved(void *ctx, const char *namespace_id, const char *normal_ta
     return strcmp(old->name, new->name) != 0 || strcmp(old->incarnation, new->incarnation) != 0;
 }
 
-static bool is_at(void *ctx, const char *namespace_id, const char *normal_task_queue)
+static void free_moved(pd_offer_filter_t *filter)
 {
-    const again_t *again = ctx;
-    uint32_t home = pd_cluster_view_home(again->now, namespace_id, normal_task_queue);
+    moved_t *moved = PD_CONTAINER_OF(filter, moved_t, filter);
 
-    return again->home ? strcmp(again->now->members[home].name, again->home) == 0
-                       : home != again->now->self;
+    pd_cluster_view_unref(moved->before);
+    pd_cluster_view_unref(moved->now);
+    pd_free(moved);
+}
+
+static pd_offer_filter_t *filter_moved(pd_cluster_view_t *before, pd_cluster_view_t *now)
+{
+    moved_t *moved = PD_NEW(moved_t);
+
+    moved->filter.wants = has_moved;
+    moved->filter.free = free_moved;
+    moved->before = before ? pd_cluster_view_ref(before) : NULL;
+    moved->now = pd_cluster_view_ref(now);
+    return &moved->filter;
+}
+
+/* … or whatever is at home elsewhere. */
+typedef struct elsewhere {
+    pd_offer_filter_t filter;
+    const pdi_node_matching_t *matching;
+} elsewhere_t;
+
+static bool is_elsewhere(const pd_offer_filter_t *filter, const char *namespace_id,
+                         const char *normal_task_queue)
+{
+    const pd_cluster_view_t *view = PD_CONTAINER_OF(filter, elsewhere_t, filter)->matching->view;
+
+    return pd_cluster_view_home(view, namespace_id, normal_task_queue) != view->self;
+}
+
+static void free_elsewhere(pd_offer_filter_t *filter)
+{
+    pd_free(PD_CONTAINER_OF(filter, elsewhere_t, filter));
+}
+
+static pd_offer_filter_t *filter_elsewhere(const pdi_node_matching_t *matching)
+{
+    elsewhere_t *elsewhere = PD_NEW(elsewhere_t);
+
+    elsewhere->filter.wants = is_elsewhere;
+    elsewhere->filter.free = free_elsewhere;
+    elsewhere->matching = matching;
+    return &elsewhere->filter;
 }
 
 /* Homes follow from the members alone. */
@@ -96,58 +137,55 @@ static bool same_homes(const pd_cluster_view_t *a, const pd_cluster_view_t *b)
     return true;
 }
 
-static void offer_again(pdi_node_matching_t *self, pd_offer_filter_t wanted, again_t *again)
+typedef struct view_mail {
+    pd_mail_t mail;
+    pdi_node_matching_t *matching;
+    pd_cluster_view_t *view; /* NULL: offer again what is at home elsewhere */
+} view_mail_t;
+
+/* `before`, `now`: views; `now` is NULL: whatever is elsewhere. */
+static void offer_again(pdi_node_matching_t *self, pd_cluster_view_t *before,
+                        pd_cluster_view_t *now)
 {
     pd_node_t *node = self->node;
     uint32_t loop = (uint32_t)(self - node->matchings);
 
     for (uint32_t i = loop; i < node->options.partition_count; i += node->options.loop_count)
-        pd_partition_offer_again(node->partitions[i].partition, wanted, again);
+        pd_partition_offer_again(node->partitions[i].partition,
+                                 now ? filter_moved(before, now) : filter_elsewhere(self));
 }
-
-typedef struct view_mail {
-    pd_mail_t mail;
-    pdi_node_matching_t *matching;
-    pd_cluster_view_t *view; /* NULL: offer again what is at home at `home` */
-    char home[];
-} view_mail_t;
 
 static void run_view(pd_mail_t *mail)
 {
     view_mail_t *self = PD_CONTAINER_OF(mail, view_mail_t, mail);
     pdi_node_matching_t *matching = self->matching;
-    again_t again = {.before = matching->view, .now = self->view};
+    pd_cluster_view_t *before = matching->view;
 
     matching->view = self->view;
     pd_matching_homes_changed(matching->matching);
-    if (!same_homes(again.before, again.now))
-        offer_again(matching, has_moved, &again);
-    pd_cluster_view_unref((pd_cluster_view_t *)again.before);
+    if (!same_homes(before, self->view))
+        offer_again(matching, before, self->view);
+    pd_cluster_view_unref(before);
     pd_free(self);
 }
 
 static void run_again(pd_mail_t *mail)
 {
     view_mail_t *self = PD_CONTAINER_OF(mail, view_mail_t, mail);
-    again_t again = {.now = self->matching->view, .home = self->home[0] ? self->home : NULL};
 
-    if (again.now)
-        offer_again(self->matching, is_at, &again);
+    if (self->matching->view)
+        offer_again(self->matching, NULL, NULL);
     pd_free(self);
 }
 
-static void tell_loops(pd_node_t *node, void (*run)(pd_mail_t *mail), pd_cluster_view_t *view,
-                       const char *home)
+static void tell_loops(pd_node_t *node, void (*run)(pd_mail_t *mail), pd_cluster_view_t *view)
 {
-    size_t size = strlen(home) + 1;
-
     for (uint32_t i = 0; i < node->options.loop_count; i++) {
-        view_mail_t *mail = pd_calloc(1, sizeof(*mail) + size);
+        view_mail_t *mail = PD_NEW(view_mail_t);
 
         mail->mail.run = run;
         mail->matching = &node->matchings[i];
         mail->view = view ? pd_cluster_view_ref(view) : NULL;
-        memcpy(mail->home, home, size);
         pd_loop_post(node->matchings[i].loop, &mail->mail);
     }
 }
@@ -155,12 +193,12 @@ static void tell_loops(pd_node_t *node, void (*run)(pd_mail_t *mail), pd_cluster
 void pd_node_set_view(pd_node_t *node, pd_cluster_view_t *view)
 {
     PD_ASSERT(node->options.far.offer && view->partition_count == node->options.partition_count);
-    tell_loops(node, run_view, view, "");
+    tell_loops(node, run_view, view);
 }
 
-void pd_node_offer_again(pd_node_t *node, const char *home)
+void pd_node_offer_again(pd_node_t *node)
 {
-    tell_loops(node, run_again, NULL, home ? home : "");
+    tell_loops(node, run_again, NULL);
 }
 
 /* ---- tasks of other nodes, and for them ---- */

@@ -104,9 +104,8 @@ void pd_node_collect_metrics(pd_node_t *node);
 /* The cluster has changed: where task queues are at home. Takes a reference. Without a view all are
  * at home here. @thread any */
 void pd_node_set_view(pd_node_t *node, pd_cluster_view_t *view);
-/* Ready tasks are offered once more, those whose home is this node's member of that name (NULL: all
- * that are at home elsewhere). The name is copied. @thread any */
-void pd_node_offer_again(pd_node_t *node, const char *home);
+/* Ready tasks that are at home elsewhere are offered once more. @thread any */
+void pd_node_offer_again(pd_node_t *node);
 /* Of another node, to the queue's home here. Copies. @thread any */
 void pd_node_offer(pd_node_t *node, const pd_offer_t *offer);
 /* Back to the front of its queue. @thread any */

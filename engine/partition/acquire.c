@@ -1,5 +1,5 @@
 /* Becoming the owner: append OwnerChanged with a new writer, go on applying the log up to it,
- * rebuild what lives in memory only. */
+ * begin to rebuild what lives in memory only. */
 #include "base/diag.h"
 #include "engine/partition/partition_private.h"
 
@@ -8,86 +8,21 @@
 
 /* ---- everything up to the OwnerChanged is applied ---- */
 
-typedef struct rebuild {
-    pd_partition_t *partition;
-    bool unknown_namespace;
-} rebuild_t;
-
-static bool is_known(rebuild_t *rebuild, const char *namespace_id)
-{
-    if (!pd_namespaces_by_id(rebuild->partition->options.namespaces, namespace_id))
-        rebuild->unknown_namespace = true;
-    return !rebuild->unknown_namespace;
-}
-
-static void on_deadline(void *ctx, const char *namespace_id, const char *workflow_id,
-                        const char *run_id, int64_t at_ns)
-{
-    rebuild_t *rebuild = ctx;
-
-    if (is_known(rebuild, namespace_id))
-        pdi_clock_watch_key(rebuild->partition, namespace_id, workflow_id, run_id, at_ns);
-}
-
-static void on_ready(void *ctx, const char *namespace_id, const char *workflow_id,
-                     const char *run_id, const Perdure__V1__ReadyTask *task)
-{
-    rebuild_t *rebuild = ctx;
-
-    if (is_known(rebuild, namespace_id))
-        pdi_offer_row(rebuild->partition, namespace_id, workflow_id, run_id, task);
-}
-
 static void on_namespace(void *ctx, const Perdure__V1__NamespaceRow *row)
 {
     pdi_namespace_counts(ctx, row, NULL); /* whoever owned before may not have come to tell them */
 }
 
-static void on_namespaces_timer(pd_timer_t *timer)
-{
-    pdi_role_step(PD_CONTAINER_OF(timer, pd_partition_t, namespaces_timer));
-}
-
-/* Partition 0 tells the namespaces, and may not have come so far: tasks and deadlines of a
- * namespace that nobody knows yet cannot be offered. */
-static void wait_for_namespaces(pd_partition_t *partition)
-{
-    enum { WAIT_MS = 5 };
-
-    pdi_partition_left_ownership(partition); /* it never was; what was offered is offered again */
-    partition->namespaces_timer.fire = on_namespaces_timer;
-    pd_loop_timer_start(partition->options.loop, &partition->namespaces_timer,
-                        pd_partition_now_ns(partition) + WAIT_MS * (int64_t)1000000);
-}
-
-/* What an owner has in memory beside the store. Whatever else lives in memory only and follows from
- * the state is rebuilt here, and let go of in pdi_partition_left_ownership. */
-static pd_status_t rebuild_memory(pd_partition_t *partition, bool *complete, pd_error_t *error)
-{
-    rebuild_t rebuild = {.partition = partition};
-    pd_store_scan_t scan = {.deadline = on_deadline, .ready = on_ready, .ctx = &rebuild};
-
-    PD_TRY(pd_store_namespaces(partition->store, on_namespace, partition, error));
-    PD_TRY(pd_store_scan(partition->store, &scan, error));
-    *complete = !rebuild.unknown_namespace;
-    return PD_OK;
-}
-
 static void become_owner(pd_partition_t *partition)
 {
-    bool complete;
     pd_error_t error;
 
     pd_loop_timer_stop(partition->options.loop, &partition->acquire_timer);
     partition->epoch = partition->chain.epoch;
     partition->expected_offset = partition->follow_offset;
     memcpy(partition->tip_hash, partition->chain.hash, PD_RECORD_HASH_SIZE);
-    if (rebuild_memory(partition, &complete, &error) != PD_OK) {
+    if (pd_store_namespaces(partition->store, on_namespace, partition, &error) != PD_OK) {
         pdi_partition_lose(partition, &error);
-        return;
-    }
-    if (!complete) {
-        wait_for_namespaces(partition);
         return;
     }
     partition->retry_delay_ns = PDI_RETRY_DELAY_MIN_NS;
@@ -96,6 +31,7 @@ static void become_owner(pd_partition_t *partition)
             partition->options.index, (long long)partition->epoch,
             (unsigned long long)partition->chain.count);
     pdi_partition_set_state(partition, PD_PARTITION_OWNER);
+    pdi_rebuild_begin(partition);
     pdi_watch_appended(partition);
     pdi_transport_start(partition);
     pdi_role_step(partition); /* it may be wanted elsewhere by now */

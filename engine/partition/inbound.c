@@ -8,9 +8,6 @@
 #include "engine/partition/transport_private.h"
 #include "engine/partitioner.h"
 
-/* So long a namespace may be on its way to this node. */
-#define NAMESPACE_WAIT_NS (5 * PD_NS_PER_S)
-
 typedef struct look {
     pdi_transport_t *transport;
     const pd_log_record_t *record;
@@ -44,8 +41,8 @@ static bool may_still_come(const look_t *look)
     int64_t now_ns = pd_partition_now_ns(look->transport->partition);
     int64_t age_ns = now_ns - look->record->time_ms * PD_NS_PER_MS;
 
-    return now_ns - look->transport->owned_since_ns < NAMESPACE_WAIT_NS ||
-           (age_ns >= 0 && age_ns < NAMESPACE_WAIT_NS);
+    return now_ns - look->transport->owned_since_ns < PDI_NAMESPACE_WAIT_NS ||
+           (age_ns >= 0 && age_ns < PDI_NAMESPACE_WAIT_NS);
 }
 
 /* ---- numbered ones ---- */

@@ -11,7 +11,6 @@
 #include "engine/partition/transport_private.h"
 
 #define RETRY_NS ((int64_t)100 * 1000000)
-#define NAMESPACE_RETRY_NS ((int64_t)50 * 1000000)
 
 static void read_next(pdi_transport_t *transport);
 
@@ -179,7 +178,7 @@ static bool look(pdi_transport_t *transport)
         break;
     case PDI_VERDICT_WAIT:
         transport->wait = PDI_INBOX_NAMESPACE;
-        retry_in(transport, NAMESPACE_RETRY_NS);
+        retry_in(transport, PDI_NAMESPACE_RETRY_NS);
         break;
     case PDI_VERDICT_SUBMIT:
         submit(transport, result.command);

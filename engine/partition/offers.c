@@ -123,36 +123,3 @@ void pdi_offer_row(pd_partition_t *partition, const char *namespace_id, const ch
     if (offer.ns)
         partition->options.sink.offer(partition->options.sink.ctx, &offer);
 }
-
-/* ---- once more ---- */
-
-typedef struct again {
-    pd_partition_t *partition;
-    pd_offer_filter_t wanted;
-    void *ctx;
-} again_t;
-
-static void on_ready_again(void *ctx, const char *namespace_id, const char *workflow_id,
-                           const char *run_id, const Perdure__V1__ReadyTask *task)
-{
-    again_t *self = ctx;
-
-    if (self->wanted(self->ctx, namespace_id, task->normal_task_queue))
-        pdi_offer_row(self->partition, namespace_id, workflow_id, run_id, task);
-}
-
-void pd_partition_offer_again(pd_partition_t *partition, pd_offer_filter_t wanted, void *ctx)
-{
-    again_t self = {.partition = partition, .wanted = wanted, .ctx = ctx};
-    pd_store_scan_t scan = {.ready = on_ready_again, .ctx = &self};
-    pd_error_t error;
-
-    PD_ASSERT_LOOP(partition->options.loop);
-    if (partition->state != PD_PARTITION_OWNER)
-        return;
-    if (pd_store_scan(partition->store, &scan, &error) != PD_OK) {
-        pdi_partition_lose(partition, &error);
-        return;
-    }
-    pdi_query_offer_again(partition, wanted, ctx);
-}

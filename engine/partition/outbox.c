@@ -71,6 +71,26 @@ static pd_command_t *local_command(pdi_transport_t *transport, int64_t number)
     return command;
 }
 
+static void on_local_timer(pd_timer_t *timer)
+{
+    pdi_outbox_pump(PD_CONTAINER_OF(timer, pdi_transport_t, local_timer));
+}
+
+/* Its namespace may be on its way to this node, which has only just begun. */
+static bool wait_for_namespace(pdi_transport_t *transport, const pd_command_t *command)
+{
+    pd_partition_t *partition = transport->partition;
+    int64_t now_ns = pd_partition_now_ns(partition);
+
+    if (!command->kind || command->ns ||
+        now_ns - transport->owned_since_ns >= PDI_NAMESPACE_WAIT_NS)
+        return false;
+    transport->local_timer.fire = on_local_timer;
+    pd_loop_timer_start(partition->options.loop, &transport->local_timer,
+                        now_ns + PDI_NAMESPACE_RETRY_NS);
+    return true;
+}
+
 /* Its kind or its namespace is not known here: a newer version wrote it. It is received, and the
  * operator is told. */
 static void give_up_local(pdi_transport_t *transport, pd_command_t *command)
@@ -98,6 +118,10 @@ static void pump_local(pdi_transport_t *transport)
 
         PD_ASSERT(pd_store_inbox_last(transport->partition->store, (int32_t)own, "") ==
                   lane->next_number - 1);
+        if (wait_for_namespace(transport, command)) {
+            pdi_command_drop(command);
+            break;
+        }
         lane->next_number++;
         if (!command->kind || !command->ns) {
             give_up_local(transport, command);
@@ -235,6 +259,7 @@ void pdi_outbox_start(pdi_transport_t *transport)
 
 void pdi_outbox_stop(pdi_transport_t *transport)
 {
+    pd_loop_timer_stop(transport->partition->options.loop, &transport->local_timer);
     for (uint32_t i = 0; i < transport->lane_count; i++) {
         if (transport->lanes[i].sender)
             pd_sender_close(transport->lanes[i].sender, &transport->user);

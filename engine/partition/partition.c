@@ -36,6 +36,7 @@ pd_partition_t *pd_partition_new(const pd_partition_options_t *options)
     TAILQ_INIT(&partition->free_pendings);
     STAILQ_INIT(&partition->barrier_answers);
     LIST_INIT(&partition->runs);
+    pdi_rebuild_init(partition);
     if (!partition->options.message_kind)
         partition->options.message_kind = pd_message_kind;
     if (!partition->options.standstill_ns)
@@ -59,6 +60,7 @@ void pd_partition_free(pd_partition_t *partition)
         return;
     PD_ASSERT(partition->state == PD_PARTITION_STOPPED);
     pdi_snapshots_deinit(partition);
+    pdi_rebuild_deinit(partition);
     while ((pending = TAILQ_FIRST(&partition->free_pendings))) {
         TAILQ_REMOVE(&partition->free_pendings, pending, link);
         pd_buf_deinit(&pending->record);
@@ -127,6 +129,7 @@ void pdi_partition_left_ownership(pd_partition_t *partition)
     pd_loop_timer_stop(partition->options.loop, &partition->watch_timer);
     partition->watch_armed = false;
     partition->gap_wanted = false;
+    pdi_rebuild_stop(partition);
     pdi_clock_clear(partition);
     if (!partition->stopping && partition->options.sink.forget)
         partition->options.sink.forget(partition->options.sink.ctx, partition);
@@ -139,7 +142,6 @@ void pdi_partition_drop_memory(pd_partition_t *partition, const char *why)
     pd_loop_timer_stop(loop, &partition->flush_timer);
     partition->flush_timer_armed = false;
     pd_loop_timer_stop(loop, &partition->read_timer);
-    pd_loop_timer_stop(loop, &partition->namespaces_timer);
     pdi_transport_stop(partition); /* before what it submitted fails */
     pdi_run_fail_all(partition, why);
     pdi_pipeline_fail_all(partition, why);

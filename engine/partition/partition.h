@@ -170,11 +170,20 @@ void pd_partition_cancel(pd_partition_t *partition, pd_call_t *call);
 void pd_partition_answer_query(
     pd_partition_t *partition, pd_call_t *call, const Perdure__V1__TaskToken *token,
     const Temporal__Api__Workflowservice__V1__RespondQueryTaskCompletedRequest *request);
-/* An owner offers its ready tasks and direct queries once more: those of task queues that `wanted`
- * says true of, by namespace and (normal) name. Repeated offers do no harm. */
-typedef bool (*pd_offer_filter_t)(void *ctx, const char *namespace_id,
-                                  const char *normal_task_queue);
-void pd_partition_offer_again(pd_partition_t *partition, pd_offer_filter_t wanted, void *ctx);
+/* Which task queues are meant, by namespace and (normal) name. Embedded in its maker's object. */
+typedef struct pd_offer_filter pd_offer_filter_t;
+struct pd_offer_filter {
+    bool (*wants)(const pd_offer_filter_t *filter, const char *namespace_id,
+                  const char *normal_task_queue);
+    void (*free)(pd_offer_filter_t *filter);
+    /* Of the partition, while it goes through its tasks. */
+    STAILQ_ENTRY(pd_offer_filter) link;
+    uint32_t lap;   /* in which it was added, */
+    pd_buf_t until; /* and where */
+};
+/* An owner offers its ready tasks and direct queries once more, those that the filter wants: tasks
+ * bit by bit. Repeated offers do no harm. Takes the filter, and frees it. @thread loop */
+void pd_partition_offer_again(pd_partition_t *partition, pd_offer_filter_t *filter);
 /* Matching brought a direct query and a worker together. */
 void pd_partition_hand_out_query(pd_partition_t *partition, pd_poll_t *poll, uint64_t query_id);
 

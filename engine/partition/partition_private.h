@@ -1,10 +1,10 @@
 /* partition_private.h -- the inside of a partition, for the files of this folder.
  *
  * Files: partition.c (life), role.c (what it should be), follow.c (reading and applying the log),
- * acquire.c (becoming the owner), watch.c (does it still get on?), pipeline.c (decide, append,
- * apply, acknowledge, in that order), answer.c (how commands end), clock.c (deadlines), run.c (what
- * waits on a run), flush.c, hand_out.c (workflow tasks to workers), query.c, namespaces.c.
- * Thread: the partition's loop. */
+ * acquire.c (becoming the owner), rebuild.c (what it has in memory only), watch.c (does it still
+ * get on?), pipeline.c (decide, append, apply, acknowledge, in that order), answer.c (how commands
+ * end), clock.c (deadlines), run.c (what waits on a run), flush.c, hand_out.c (workflow tasks to
+ * workers), query.c, namespaces.c. Thread: the partition's loop. */
 #ifndef PD_ENGINE_PARTITION_PARTITION_PRIVATE_H
 #define PD_ENGINE_PARTITION_PARTITION_PRIVATE_H
 
@@ -133,6 +133,20 @@ typedef struct pdi_opening {
     pd_error_t error;
 } pdi_opening_t;
 
+/* What is brought from the store to the clock and to matching, and how far that is. */
+typedef struct pdi_rebuild {
+    enum {
+        PDI_REBUILD_NONE,
+        PDI_REBUILD_DEADLINES,
+        PDI_REBUILD_TASKS,
+    } phase;
+    pd_timer_t timer;                                        /* the next slice */
+    pd_store_walk_t *walk;                                   /* NULL: to be opened */
+    pd_buf_t from;                                           /* then: where */
+    uint32_t lap;                                            /* of the walk over tasks */
+    STAILQ_HEAD(pdi_offer_filters, pd_offer_filter) filters; /* the tasks that it is for */
+} pdi_rebuild_t;
+
 struct pd_partition {
     pd_partition_options_t options;
     char *node, *store_path;
@@ -168,8 +182,7 @@ struct pd_partition {
     pd_log_append_t owner_append;
     pd_buf_t owner_record;
     bool owner_append_in_flight;
-    int64_t acquired_offset;     /* where our OwnerChanged landed; -1: not known yet */
-    pd_timer_t namespaces_timer; /* namespaces are not known yet */
+    int64_t acquired_offset; /* where our OwnerChanged landed; -1: not known yet */
 
     /* Owning */
     pd_chain_t chain; /* of everything acknowledged; following: of everything read */
@@ -201,6 +214,7 @@ struct pd_partition {
     pdi_transport_t *transport;
 
     /* What lives in memory only */
+    pdi_rebuild_t rebuild;
     pdi_deadline_t *deadlines;
     uint32_t clock_life; /* grows when all of them are forgotten */
     LIST_HEAD(, pdi_run) runs;
@@ -286,6 +300,14 @@ pd_status_t pdi_restore_judge(pd_partition_t *partition, const pd_chain_record_t
 void pdi_acquire_begin(pd_partition_t *partition);
 /* ACQUIRING: the owner, once everything up to the OwnerChanged is applied. */
 void pdi_acquire_step(pd_partition_t *partition);
+
+/* rebuild.c */
+void pdi_rebuild_init(pd_partition_t *partition);
+void pdi_rebuild_deinit(pd_partition_t *partition);
+/* The partition has become ours. */
+void pdi_rebuild_begin(pd_partition_t *partition);
+/* It is ours no more, or will not be for long. Harmless at any time. */
+void pdi_rebuild_stop(pd_partition_t *partition);
 
 /* watch.c */
 /* Something was appended: does it come back? */
@@ -416,7 +438,7 @@ size_t pdi_query_attach(
 /* A workflow task ended or the run closed: answered queries are answered, others go on. */
 void pdi_query_run_changed(pd_partition_t *partition, pd_execution_t *exec, pd_command_t *command);
 /* Direct queries that no worker has taken yet. */
-void pdi_query_offer_again(pd_partition_t *partition, pd_offer_filter_t wanted, void *ctx);
+void pdi_query_offer_again(pd_partition_t *partition, const pd_offer_filter_t *filter);
 void pdi_query_fail(pd_partition_t *partition, pdi_query_t *query, const pd_rpc_error_t *error);
 
 #endif

@@ -230,7 +230,7 @@ static void offer(pd_partition_t *partition, pdi_query_t *query, bool sticky)
     send_offer(partition, query, sticky);
 }
 
-void pdi_query_offer_again(pd_partition_t *partition, pd_offer_filter_t wanted, void *ctx)
+void pdi_query_offer_again(pd_partition_t *partition, const pd_offer_filter_t *filter)
 {
     pdi_query_t *query, *next;
 
@@ -238,7 +238,7 @@ void pdi_query_offer_again(pd_partition_t *partition, pd_offer_filter_t wanted, 
         const Perdure__V1__ExecutionRow *row = query->run->exec->row;
 
         if (query->state == PDI_QUERY_OFFERED && !query->with_worker &&
-            wanted(ctx, row->namespace_id, row->task_queue))
+            filter->wants(filter, row->namespace_id, row->task_queue))
             send_offer(partition, query, query->sticky_timer.heap_index != 0);
     }
 }

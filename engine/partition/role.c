@@ -15,6 +15,7 @@ static void release(pd_partition_t *partition)
 {
     pdi_partition_set_state(partition, PD_PARTITION_RELEASING);
     pdi_transport_stop(partition); /* nothing new from there either */
+    pdi_rebuild_stop(partition);   /* what it would offer is void soon */
     pdi_run_release_all(partition, "the partition moves to another node; try again");
 }
 

@@ -27,6 +27,10 @@ enum {
     PDI_TOPIC_SIZE_MAX = 280, /* "topic/partition": Kafka's names have 249 bytes at most */
 };
 
+/* So long a namespace may be on its way to this node, and so often it is looked for. */
+#define PDI_NAMESPACE_WAIT_NS ((int64_t)5000 * 1000000)
+#define PDI_NAMESPACE_RETRY_NS ((int64_t)50 * 1000000)
+
 /* To one target partition; to the own one nothing is sent, but submitted. */
 typedef struct pdi_lane {
     pd_sender_t *sender;      /* opened with the first message */
@@ -70,6 +74,7 @@ struct pdi_transport {
     uint32_t local_submitted_count;
     bool local_refused; /* the one before local_next was refused, which is being recorded */
     bool pumping_local;
+    pd_timer_t local_timer; /* the next one's namespace is not known yet */
     pd_sender_t *rejects;
 
     /* inbox.c */

@@ -84,7 +84,7 @@ void pd_store_shared_free(pd_store_shared_t *shared)
 /* ---- opening ---- */
 
 /* Takes RocksDB's error text; PD_OK when there is none. */
-static pd_status_t db_error(char *text, const char *doing, pd_error_t *error)
+pd_status_t pdi_db_error(char *text, const char *doing, pd_error_t *error)
 {
     pd_status_t status = PD_IO;
 
@@ -279,7 +279,7 @@ pd_status_t pdi_db_open(pdi_db_t *db, const pd_store_options_t *options, pd_erro
     open_rocks(db, options, family_options, &text);
     for (int i = 0; i < PDI_TABLE_COUNT; i++)
         rocksdb_options_destroy(family_options[i]);
-    status = db_error(text, options->path, error);
+    status = pdi_db_error(text, options->path, error);
     if (status != PD_OK) {
         db->rocks = NULL;
         return status;
@@ -307,7 +307,7 @@ pd_status_t pdi_db_checkpoint(pdi_db_t *db, const char *path, pd_error_t *error)
         rocksdb_checkpoint_create(checkpoint, path, 0, &text);
         rocksdb_checkpoint_object_destroy(checkpoint);
     }
-    return db_error(text, "making a checkpoint", error);
+    return pdi_db_error(text, "making a checkpoint", error);
 }
 
 void pdi_db_close(pdi_db_t *db)
@@ -343,7 +343,7 @@ pd_status_t pdi_db_get(pdi_db_t *db, pdi_table_t table, const pdi_key_t *key, pd
     value->pin = rocksdb_get_pinned_cf(db->rocks, db->read, db->families[table],
                                        (const char *)key->data, key->size, &text);
     value->found = value->pin != NULL;
-    PD_TRY(db_error(text, "reading", error));
+    PD_TRY(pdi_db_error(text, "reading", error));
     if (value->found) {
         value->bytes.data = (const uint8_t *)rocksdb_pinnableslice_value(value->pin, &size);
         value->bytes.size = size;
@@ -388,7 +388,7 @@ pd_status_t pdi_db_seek(pdi_db_t *db, pdi_table_t table, const pdi_key_t *from, 
         copy_key(key, data, size);
     }
     rocksdb_iter_destroy(iter);
-    return db_error(text, "reading", error);
+    return pdi_db_error(text, "reading", error);
 }
 
 void pdi_batch_put(pdi_db_t *db, pdi_table_t table, pd_bytes_t key, pd_bytes_t value)
@@ -419,53 +419,9 @@ pd_status_t pdi_batch_write(pdi_db_t *db, pd_error_t *error)
         return PD_OK;
     }
     rocksdb_write(db->rocks, db->write, db->batch, &text);
-    PD_TRY(db_error(text, "writing", error));
+    PD_TRY(pdi_db_error(text, "writing", error));
     rocksdb_writebatch_clear(db->batch);
     return PD_OK;
-}
-
-pd_status_t pdi_db_each(pdi_db_t *db, pdi_table_t table, pdi_row_fn each, void *ctx,
-                        pd_error_t *error)
-{
-    return pdi_db_each_from(db, table, pd_bytes("", 0), each, ctx, error);
-}
-
-static pd_status_t each_in_memory(pdi_db_t *db, pdi_table_t table, pd_bytes_t from, pdi_row_fn each,
-                                  void *ctx, pd_error_t *error)
-{
-    pd_status_t status = PD_OK;
-    pd_bytes_t key, value;
-
-    for (size_t i = 0;
-         status == PD_OK && pdi_memory_db_row(db->memory, table, from, i, &key, &value); i++)
-        status = each(ctx, key, value, error);
-    return status;
-}
-
-pd_status_t pdi_db_each_from(pdi_db_t *db, pdi_table_t table, pd_bytes_t from, pdi_row_fn each,
-                             void *ctx, pd_error_t *error)
-{
-    pd_status_t status = PD_OK;
-    rocksdb_iterator_t *iter;
-    char *text = NULL;
-
-    if (db->memory)
-        return each_in_memory(db, table, from, each, ctx, error);
-    iter = rocksdb_create_iterator_cf(db->rocks, db->read_all, db->families[table]);
-    rocksdb_iter_seek(iter, (const char *)from.data, from.size);
-    for (; status == PD_OK && rocksdb_iter_valid(iter); rocksdb_iter_next(iter)) {
-        size_t key_size, value_size;
-        const char *key = rocksdb_iter_key(iter, &key_size);
-        const char *value = rocksdb_iter_value(iter, &value_size);
-
-        status = each(ctx, pd_bytes(key, key_size), pd_bytes(value, value_size), error);
-    }
-    if (status == PD_OK) {
-        rocksdb_iter_get_error(iter, &text);
-        status = db_error(text, "reading", error);
-    }
-    rocksdb_iter_destroy(iter);
-    return status;
 }
 
 pd_status_t pdi_row_corrupt(pdi_table_t table, pd_bytes_t key, const char *what, pd_error_t *error)

@@ -32,7 +32,7 @@ typedef enum pdi_table {
 
 struct pdi_memory_db;
 
-/* Either RocksDB or, for the simulator, memory_db.h; db.c alone tells them apart. */
+/* Either RocksDB or, for the simulator, memory_db.h; db.c and cursor.c alone tell them apart. */
 typedef struct pdi_db {
     struct pdi_memory_db *memory; /* NULL: RocksDB */
     rocksdb_t *rocks;
@@ -71,6 +71,27 @@ void pdi_batch_put(pdi_db_t *db, pdi_table_t table, pd_bytes_t key, pd_bytes_t v
 void pdi_batch_delete(pdi_db_t *db, pdi_table_t table, pd_bytes_t key);
 pd_status_t pdi_batch_write(pdi_db_t *db, pd_error_t *error) PD_MUST_USE;
 
+/* What RocksDB says of what it was `doing`; takes its text. NULL: PD_OK. */
+pd_status_t pdi_db_error(char *text, const char *doing, pd_error_t *error) PD_MUST_USE;
+
+/* ---- cursor.c ---- */
+/* Stands on a row of a table, or behind the last one. RocksDB's shows the rows as they were when it
+ * was opened, and keeps what it shows from being deleted; a simulator's, as they are. */
+typedef struct pdi_cursor {
+    pdi_db_t *db;
+    pdi_table_t table;
+    rocksdb_iterator_t *iter; /* NULL: of memory_db.h */
+    pdi_key_t from;           /* memory_db.h: the row is the first one that is not below */
+} pdi_cursor_t;
+
+/* At the first row whose key is not below `from`. To be closed before the database is. */
+void pdi_cursor_open(pdi_cursor_t *cursor, pdi_db_t *db, pdi_table_t table, pd_bytes_t from);
+void pdi_cursor_close(pdi_cursor_t *cursor);
+/* False behind the last row. Lent until pdi_cursor_next; a simulator's, until the next write. */
+bool pdi_cursor_row(const pdi_cursor_t *cursor, pd_bytes_t *key, pd_bytes_t *value);
+void pdi_cursor_next(pdi_cursor_t *cursor);
+/* Why there is no further row: PD_OK at the end, PD_IO. */
+pd_status_t pdi_cursor_status(const pdi_cursor_t *cursor, pd_error_t *error) PD_MUST_USE;
 /* All rows of a table in order; `each` may stop it by another status than PD_OK. */
 typedef pd_status_t (*pdi_row_fn)(void *ctx, pd_bytes_t key, pd_bytes_t value, pd_error_t *error);
 pd_status_t pdi_db_each(pdi_db_t *db, pdi_table_t table, pdi_row_fn each, void *ctx,

@@ -111,7 +111,7 @@ static void a_task_is_started_once_however_often_it_is_offered(void **state)
 
     assert_int_equal(steps_start(rig, 0, id, queue), 0);
     for (int i = 0; i < 5; i++)
-        pd_node_offer_again(rig->nodes[0].node, "b");
+        pd_node_offer_again(rig->nodes[0].node);
     assert_true(steps_poll(rig, 0, queue)->task_token.len > 0);
     rig->next_timeout_ns = 3000 * RIG_MS; /* the poll ends empty before */
     steps_send_poll(rig, 1, queue, &call);

@@ -29,12 +29,13 @@ static void open_store(fixture_t *f)
         fail_msg("%s", error.text);
 }
 
-void fixture_open(fixture_t *f)
+static void open_shared(fixture_t *f, bool simulated)
 {
     pd_store_shared_options_t options = {.block_cache_size = 8 << 20,
                                          .write_buffer_size = 8 << 20,
                                          .store_count = 1,
-                                         .in_memory = true};
+                                         .in_memory = true,
+                                         .simulated = simulated};
     pd_error_t error;
 
     memset(f, 0, sizeof(*f));
@@ -42,6 +43,16 @@ void fixture_open(fixture_t *f)
     f->now_ns = 1750000000 * S;
     assert_int_equal(pd_store_shared_new(&options, &f->shared, &error), PD_OK);
     open_store(f);
+}
+
+void fixture_open(fixture_t *f)
+{
+    open_shared(f, false);
+}
+
+void fixture_open_simulated(fixture_t *f)
+{
+    open_shared(f, true);
 }
 
 void fixture_close(fixture_t *f)

@@ -28,6 +28,8 @@ typedef struct fixture {
 } fixture_t;
 
 void fixture_open(fixture_t *f);
+/* With the simulator's rows instead of RocksDB's. */
+void fixture_open_simulated(fixture_t *f);
 void fixture_close(fixture_t *f);
 /* Drops memory, opens again. */
 void fixture_reopen(fixture_t *f);

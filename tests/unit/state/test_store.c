@@ -1,4 +1,4 @@
-/* test_store.c -- on disk: opening, locks, damage; reading history; scanning; large runs. */
+/* test_store.c -- on disk: opening, locks, damage; reading history; large runs. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -260,84 +260,6 @@ static void test_eviction(void **state)
     f.store = large;
 }
 
-/* ---- scan ---- */
-
-typedef struct seen {
-    int deadlines, ready;
-    int64_t earliest_ns;
-} seen_t;
-
-static void see_deadline(void *ctx, const char *namespace_id, const char *workflow_id,
-                         const char *run_id, int64_t at_ns)
-{
-    seen_t *seen = ctx;
-
-    assert_string_equal(namespace_id, FIXTURE_NAMESPACE);
-    assert_string_equal(workflow_id, run_id);
-    seen->deadlines++;
-    if (at_ns < seen->earliest_ns)
-        seen->earliest_ns = at_ns;
-}
-
-static void see_ready(void *ctx, const char *namespace_id, const char *workflow_id,
-                      const char *run_id, const Perdure__V1__ReadyTask *task)
-{
-    assert_string_equal(workflow_id, run_id);
-    assert_string_equal(task->task_queue, "orders");
-    ((seen_t *)ctx)->ready++;
-}
-
-static seen_t scan(void)
-{
-    seen_t seen = {0, 0, INT64_MAX};
-    pd_store_scan_t to = {see_deadline, see_ready, &seen};
-    pd_error_t error;
-
-    assert_int_equal(pd_store_scan(f.store, &to, &error), PD_OK);
-    return seen;
-}
-
-static void test_scan(void **state)
-{
-    char id[32];
-
-    for (int i = 0; i < 50; i++) {
-        snprintf(id, sizeof(id), "w%d", i);
-        fixture_start(&f, id, id);
-        if (i == 20)
-            fixture_flush(&f);
-        if (i % 2) {
-            fixture_begin(&f, id, id);
-            fixture_task_started(&f, 2);
-            fixture_apply(&f);
-        }
-        if (i == 40)
-            pd_store_flush_begin(f.store);
-    }
-    assert_int_equal(scan().ready, 25);
-    assert_int_equal(scan().deadlines, 25);
-    f.offset++;
-    {
-        pd_store_position_t position = {.applied_offset = f.offset};
-        pd_error_t error;
-
-        assert_int_equal(pd_store_flush_commit(f.store, &position, &error), PD_OK);
-    }
-    fixture_flush(&f);
-    fixture_reopen(&f);
-    assert_int_equal(scan().ready, 25);
-    assert_int_equal(scan().deadlines, 25);
-    fixture_begin(&f, "w1", "w1");
-    fixture_terminated(&f);
-    fixture_apply(&f);
-    assert_int_equal(scan().deadlines, 25); /* its removal */
-    fixture_begin(&f, "w0", "w0");
-    fixture_task_started(&f, 2);
-    fixture_apply(&f);
-    assert_int_equal(scan().ready, 24);
-    assert_int_equal(scan().deadlines, 26);
-}
-
 /* ---- on disk ---- */
 
 static void test_disk(void **state)
@@ -385,6 +307,13 @@ static void put_raw(pdi_table_t table, pd_bytes_t key, const char *value)
     assert_null(text);
 }
 
+static bool see_none(void *ctx, const char *namespace_id, const char *workflow_id,
+                     const char *run_id, int64_t at_ns)
+{
+    fail_msg("a deadline of %s was told", workflow_id);
+    return true;
+}
+
 static void test_damage(void **state)
 {
     pd_store_options_t options = {
@@ -407,11 +336,13 @@ static void test_damage(void **state)
     put_raw(PDI_TABLE_CURRENT_RUNS, pd_bytes("\x02x", 3), "\x07");
     put_raw(PDI_TABLE_TIMERS, pd_bytes("short", 5), "");
     {
-        seen_t seen;
-        pd_store_scan_t to = {see_deadline, see_ready, &seen};
+        pd_store_walk_to_t to = {.deadline = see_none};
+        pd_store_walk_t *walk = pd_store_walk_open(f.store, &to, pd_bytes("", 0));
+        pd_store_walk_state_t ignored;
 
-        assert_int_equal(pd_store_scan(f.store, &to, &error), PD_CORRUPT);
+        assert_int_equal(pd_store_walk_step(walk, 10, &ignored, &error), PD_CORRUPT);
         assert_non_null(strstr(error.text, "timers"));
+        pd_store_walk_close(walk);
     }
     put_raw(PDI_TABLE_NAMESPACES, pd_bytes("n", 1), "\x07");
     pd_store_free(f.store);
@@ -467,7 +398,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_removal_leaves_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(test_many_pending, setup, teardown),
         cmocka_unit_test_setup_teardown(test_eviction, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_scan, setup, teardown),
         cmocka_unit_test(test_disk),
         cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_format, setup, teardown),
