@@ -2,7 +2,7 @@
  * not before that transition is acknowledged. */
 #include "engine/partition/partition_private.h"
 
-static void position_of(pd_partition_t *partition, int64_t commands_through,
+static void position_of(const pd_partition_t *partition, int64_t commands_through,
                         pd_store_position_t *position)
 {
     position->applied_offset = partition->chain.offset;
@@ -60,12 +60,17 @@ pd_status_t pdi_flush_acknowledged(pd_partition_t *partition, pdi_pending_t *pen
     return PD_OK;
 }
 
+void pdi_flush_position(const pd_partition_t *partition, pd_store_position_t *position)
+{
+    position_of(partition, pd_store_commands_through(partition->store), position);
+}
+
 /* Everything applied is acknowledged. */
 pd_status_t pdi_flush_everything(pd_partition_t *partition, pd_error_t *error)
 {
     pd_store_position_t position;
 
-    position_of(partition, pd_store_commands_through(partition->store), &position);
+    pdi_flush_position(partition, &position);
     pd_store_flush_begin(partition->store);
     PD_TRY(pd_store_flush_commit(partition->store, &position, error));
     pdi_measure_flushed(partition);

@@ -135,7 +135,7 @@ void pdi_partition_left_ownership(pd_partition_t *partition)
         partition->options.sink.forget(partition->options.sink.ctx, partition);
 }
 
-void pdi_partition_drop_memory(pd_partition_t *partition, const char *why)
+void pdi_partition_drop_memory(pd_partition_t *partition, bool flushes, const char *why)
 {
     pd_loop_t *loop = partition->options.loop;
 
@@ -146,9 +146,7 @@ void pdi_partition_drop_memory(pd_partition_t *partition, const char *why)
     pdi_run_fail_all(partition, why);
     pdi_pipeline_fail_all(partition, why);
     pdi_partition_left_ownership(partition);
-    pdi_snapshots_let_go(partition);
-    pd_store_free(partition->store);
-    partition->store = NULL;
+    pdi_closing_begin(partition, flushes);
 }
 
 static void on_writer_closed(pd_mail_t *mail)
@@ -239,8 +237,8 @@ void pdi_partition_lose(pd_partition_t *partition, const pd_error_t *error)
     if (partition->deposes_epoch != INT64_MAX && partition->role == PD_PARTITION_TO_OWN)
         partition->role = PD_PARTITION_STANDBY; /* until told anew, by who knows of the loss */
     pdi_partition_set_state(partition, hopeless ? PD_PARTITION_FAILED : PD_PARTITION_LOST);
-    pdi_partition_drop_memory(partition, hopeless ? error->text
-                                                  : "the partition has lost its owner; try again");
+    pdi_partition_drop_memory(
+        partition, false, hopeless ? error->text : "the partition has lost its owner; try again");
     pdi_partition_close_writer(partition);
     pdi_partition_close_reader(partition);
     if (!hopeless)
@@ -269,17 +267,12 @@ void pd_partition_start(pd_partition_t *partition,
 /* Everything that was appended is acknowledged: flush it all, let go, tell. */
 static void stop_now(pd_partition_t *partition)
 {
-    pd_error_t error;
+    bool counts = pdi_partition_is_writer(partition) || partition->state == PD_PARTITION_FOLLOWING;
 
-    if (pdi_partition_is_writer(partition) || partition->state == PD_PARTITION_FOLLOWING) {
-        if (pd_store_flush_held(partition->store) ||
-            pdi_flush_everything(partition, &error) != PD_OK)
-            PD_DIAG(PD_DIAG_WARN, "last flush failed", "partition=%u: the log has it all",
-                    partition->options.index);
+    if (counts)
         pdi_partition_set_state(partition, PD_PARTITION_LOST);
-    }
     pd_loop_timer_stop(partition->options.loop, &partition->retry_timer);
-    pdi_partition_drop_memory(partition, "the server is shutting down");
+    pdi_partition_drop_memory(partition, counts, "the server is shutting down");
     pdi_partition_close_writer(partition);
     pdi_partition_close_reader(partition);
 }
@@ -323,7 +316,7 @@ void pd_partition_crash(pd_partition_t *partition)
     partition->stopping = true;
     partition->state = PD_PARTITION_FAILED;
     pd_loop_timer_stop(partition->options.loop, &partition->retry_timer);
-    pdi_partition_drop_memory(partition, "crash");
+    pdi_partition_drop_memory(partition, false, "crash");
     pdi_partition_close_writer(partition);
     pdi_partition_close_reader(partition);
     pdi_partition_maybe_stopped(partition);

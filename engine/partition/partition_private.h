@@ -123,12 +123,16 @@ typedef struct pdi_run {
     LIST_ENTRY(pdi_run) link;
 } pdi_run_t;
 
-/* The store while it is being opened. */
+/* The store while it is being opened, or closed. */
 typedef struct pdi_opening {
     bool busy; /* the thread has what is below */
     pthread_t thread;
+    void (*work)(struct pdi_opening *self); /* there */
+    void (*worked)(pd_partition_t *partition);
     pd_mail_t done;
     pd_store_t *store;
+    bool flushes;
+    pd_store_position_t position; /* then */
     pd_status_t status;
     pd_error_t error;
 } pdi_opening_t;
@@ -248,8 +252,9 @@ static inline bool pdi_partition_is_writer(const pd_partition_t *partition)
 }
 /* What only an owner has in memory: deadlines, and what it offered. */
 void pdi_partition_left_ownership(pd_partition_t *partition);
-/* All of it, the store too; who waits for something is told why it does not come. */
-void pdi_partition_drop_memory(pd_partition_t *partition, const char *why);
+/* All of it, the store too, which is flushed before if everything applied counts; who waits for
+ * something is told why it does not come. */
+void pdi_partition_drop_memory(pd_partition_t *partition, bool flushes, const char *why);
 void pdi_partition_close_writer(pd_partition_t *partition);
 void pdi_partition_close_reader(pd_partition_t *partition);
 
@@ -273,13 +278,16 @@ void pdi_follow_note_owner(pd_partition_t *partition, int64_t offset,
 /* opening.c */
 /* Ends in pdi_follow_opened, at once or later; `opening.busy` meanwhile. */
 void pdi_opening_begin(pd_partition_t *partition);
+/* Takes the store, if there is one; pdi_role_step follows, at once or later. It is opened again
+ * when it has been closed. `flushes`: everything applied counts, and is to be there then. */
+void pdi_closing_begin(pd_partition_t *partition, bool flushes);
 
 /* snapshots.c */
 void pdi_snapshots_init(pd_partition_t *partition);
 void pdi_snapshots_deinit(pd_partition_t *partition);
 /* Something was committed to the store: one may be due. Harmless at any time. */
 void pdi_snapshots_flushed(pd_partition_t *partition);
-/* Before the store is freed: waits while a checkpoint of it is being made. */
+/* Before the store is freed: waits while a checkpoint of it is being made. @thread any */
 void pdi_snapshots_let_go(pd_partition_t *partition);
 /* The partition must not end yet; pdi_partition_maybe_stopped follows. */
 bool pdi_snapshots_busy(const pd_partition_t *partition);
@@ -390,6 +398,8 @@ void pdi_flush_after_apply(pd_partition_t *partition, pdi_pending_t *pending);
 pd_status_t pdi_flush_acknowledged(pd_partition_t *partition, pdi_pending_t *pending,
                                    pd_error_t *error);
 pd_status_t pdi_flush_everything(pd_partition_t *partition, pd_error_t *error);
+/* Where the state is, when everything applied is acknowledged. */
+void pdi_flush_position(const pd_partition_t *partition, pd_store_position_t *position);
 
 /* namespaces.c */
 /* Its record counts: every node is to know it; `call` (NULL: none) is answered when they will. */

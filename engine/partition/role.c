@@ -29,14 +29,8 @@ static bool is_drained(const pd_partition_t *partition)
  * read, so it goes on from here. */
 static void maybe_released(pd_partition_t *partition)
 {
-    pd_error_t error;
-
     if (!is_drained(partition))
         return;
-    if (pdi_flush_everything(partition, &error) != PD_OK) {
-        pdi_partition_lose(partition, &error);
-        return;
-    }
     pdi_partition_close_writer(partition);
     pdi_partition_left_ownership(partition);
     partition->released_epoch = partition->epoch;
@@ -62,15 +56,9 @@ static bool may_acquire(const pd_partition_t *partition)
 /* FOLLOWING -> IDLE. The store's directory stays: another time there is less to read. */
 static void let_go(pd_partition_t *partition)
 {
-    pd_error_t error;
-
-    if (pd_store_dirty_size(partition->store) && pdi_flush_everything(partition, &error) != PD_OK) {
-        pdi_partition_lose(partition, &error);
-        return;
-    }
-    pdi_partition_drop_memory(partition, "the partition is on another node");
-    pdi_partition_close_reader(partition);
     pdi_partition_set_state(partition, PD_PARTITION_IDLE);
+    pdi_partition_close_reader(partition);
+    pdi_partition_drop_memory(partition, true, "the partition is on another node");
 }
 
 void pdi_role_step(pd_partition_t *partition)
