@@ -92,20 +92,37 @@ static void settle_run(pd_store_t *store, pdi_run_t *run)
         pdi_run_list_set(store, run, PDI_LIST_CLEAN);
 }
 
-pd_status_t pd_store_flush_commit(pd_store_t *store, const pd_store_position_t *position,
-                                  pd_error_t *error)
+void pd_store_flush_seal(pd_store_t *store, const pd_store_position_t *position)
+{
+    PD_ASSERT(store->flush_held);
+    PD_ASSERT(position->applied_offset >= store->position.applied_offset);
+    pdi_meta_put(store, position);
+    store->held_position = *position;
+}
+
+pd_status_t pd_store_flush_write(pd_store_t *store, pd_error_t *error)
+{
+    return pdi_batch_write(&store->db, error);
+}
+
+void pd_store_flush_end(pd_store_t *store)
 {
     pdi_run_t *run;
 
     PD_ASSERT(store->flush_held);
-    PD_ASSERT(position->applied_offset >= store->position.applied_offset);
-    pdi_meta_put(store, position);
-    PD_TRY(pdi_batch_write(&store->db, error));
-    store->position = *position;
+    store->position = store->held_position;
     store->flush_held = false;
     pdi_command_ids_committed(store);
     while ((run = TAILQ_FIRST(&store->held)))
         settle_run(store, run);
+}
+
+pd_status_t pd_store_flush_commit(pd_store_t *store, const pd_store_position_t *position,
+                                  pd_error_t *error)
+{
+    pd_store_flush_seal(store, position);
+    PD_TRY(pd_store_flush_write(store, error));
+    pd_store_flush_end(store);
     return PD_OK;
 }
 

@@ -146,7 +146,14 @@ size_t pd_store_dirty_size(const pd_store_t *store);
  * held already. Rows may be changed again afterwards: they are dirty anew. */
 void pd_store_flush_begin(pd_store_t *store);
 bool pd_store_flush_held(const pd_store_t *store);
-/* Once everything up to the boundary is acknowledged: writes the batch and the position. PD_IO. */
+/* Once everything up to the boundary is acknowledged: the position goes with the batch. */
+void pd_store_flush_seal(pd_store_t *store, const pd_store_position_t *position);
+/* Writes the sealed batch, beside everything else that is done with the store but flushing, and
+ * freeing it. PD_IO: it stays held. @thread any */
+pd_status_t pd_store_flush_write(pd_store_t *store, pd_error_t *error) PD_MUST_USE;
+/* It has been written. Between commands only. */
+void pd_store_flush_end(pd_store_t *store);
+/* The three at once. PD_IO. */
 pd_status_t pd_store_flush_commit(pd_store_t *store, const pd_store_position_t *position,
                                   pd_error_t *error) PD_MUST_USE;
 /* Lets go of clean rows beyond the cache's size. Between commands only. */

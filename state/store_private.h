@@ -156,7 +156,8 @@ struct pd_store {
     size_t clean_size;
     size_t dirty_size;
     bool flush_held;
-    uint64_t walk; /* the newest one's number; the first is 1 */
+    pd_store_position_t held_position; /* of the sealed batch */
+    uint64_t walk;                     /* the newest one's number; the first is 1 */
     bool walking;
 
     pdi_namespace_t *namespaces;

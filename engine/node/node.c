@@ -235,7 +235,7 @@ static void make_partition(pd_node_t *node, uint32_t index)
         .metrics = node->options.metrics,
         .precise_ns = node->options.precise_ns,
         .snapshots = node->options.snapshots,
-        .open_on_thread = node->options.open_on_thread,
+        .disk_on_thread = node->options.disk_on_thread,
         .command_id_keep_ns = node->options.command_id_keep_ns,
     };
 

@@ -57,7 +57,7 @@ typedef struct pd_node_options {
     int64_t standstill_ns; /* see pd_partition_options_t */
     pd_namespaces_t *namespaces;
     pd_partition_snapshots_t snapshots;
-    bool open_on_thread;                      /* partitions' stores */
+    bool disk_on_thread;                      /* partitions' stores */
     int64_t command_id_keep_ns;               /* 0: 24 h */
     const char *default_namespace;            /* registered when missing; NULL: none */
     const pd_node_cluster_options_t *cluster; /* NULL: alone, every partition is owned here */

@@ -52,16 +52,6 @@ static pd_status_t apply_stored(pd_partition_t *partition, const pd_log_record_t
     return pd_store_apply(partition->store, record, error);
 }
 
-/* Long logs: flush on the way, so that neither memory nor a second start takes too long. */
-static pd_status_t flush_on_the_way(pd_partition_t *partition, pd_error_t *error)
-{
-    if (pd_store_dirty_size(partition->store) < partition->options.flush_size)
-        return PD_OK;
-    PD_TRY(pdi_flush_everything(partition, error));
-    pd_store_evict(partition->store);
-    return PD_OK;
-}
-
 static pd_status_t apply_all(pd_partition_t *partition, const pd_log_read_t *read,
                              pd_error_t *error)
 {
@@ -72,7 +62,7 @@ static pd_status_t apply_all(pd_partition_t *partition, const pd_log_read_t *rea
             continue;
         PD_TRY(apply_stored(partition, record, error));
         partition->follow_offset = record->offset + 1;
-        PD_TRY(flush_on_the_way(partition, error));
+        pdi_flush_after_apply(partition, NULL); /* memory is bounded on the way, too */
     }
     if (read->next_offset > partition->follow_offset)
         partition->follow_offset = read->next_offset;
@@ -133,7 +123,6 @@ static void on_read(pd_log_read_t *read)
         pdi_partition_lose(partition, &error);
         return;
     }
-    pdi_flush_after_apply(partition, NULL);
     pdi_partition_publish(partition);
     pdi_role_step(partition);
     pdi_follow_read(partition);
@@ -192,8 +181,8 @@ static void go_on_from_store(pd_partition_t *partition)
 void pdi_follow_begin(pd_partition_t *partition)
 {
     PD_ASSERT(!partition->store && !partition->reader && !partition->closing_reader);
-    if (!partition->opening.busy && !pdi_restore_begin(partition))
-        pdi_opening_begin(partition);
+    if (!partition->disk.busy && !pdi_restore_begin(partition))
+        pdi_disk_open(partition);
 }
 
 void pdi_follow_opened(pd_partition_t *partition, pd_store_t *store, pd_status_t status,

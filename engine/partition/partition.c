@@ -146,7 +146,7 @@ void pdi_partition_drop_memory(pd_partition_t *partition, bool flushes, const ch
     pdi_run_fail_all(partition, why);
     pdi_pipeline_fail_all(partition, why);
     pdi_partition_left_ownership(partition);
-    pdi_closing_begin(partition, flushes);
+    pdi_disk_close(partition, flushes);
 }
 
 static void on_writer_closed(pd_mail_t *mail)
@@ -292,8 +292,7 @@ void pdi_partition_maybe_stopped(pd_partition_t *partition)
         stop_now(partition);
     if (partition->closing_writer || partition->closing_reader || partition->abandoned_count ||
         partition->owner_append_in_flight || partition->turn_posted ||
-        !pdi_transport_stopped(partition) || pdi_snapshots_busy(partition) ||
-        partition->opening.busy)
+        !pdi_transport_stopped(partition) || pdi_snapshots_busy(partition) || partition->disk.busy)
         return;
     pd_loop_timer_stop(partition->options.loop, &partition->retry_timer);
     pdi_partition_set_state(partition, PD_PARTITION_STOPPED);

@@ -93,7 +93,7 @@ typedef struct pd_partition_options {
     /* A clock that is finer than the loop's turns, for latencies; NULL: those are not measured. */
     int64_t (*precise_ns)(void);
     pd_partition_snapshots_t snapshots;
-    bool open_on_thread; /* the store; false: on the loop, which waits for the disk meanwhile */
+    bool disk_on_thread; /* see disk.c; false: all on the loop, for the simulator */
 } pd_partition_options_t;
 
 typedef enum pd_partition_state {

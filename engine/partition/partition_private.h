@@ -123,19 +123,23 @@ typedef struct pdi_run {
     LIST_ENTRY(pdi_run) link;
 } pdi_run_t;
 
-/* The store while it is being opened, or closed. */
-typedef struct pdi_opening {
-    bool busy; /* the thread has what is below */
+/* The store while it is being opened, written or closed. */
+typedef struct pdi_disk {
+    bool busy;     /* the thread has what is below */
+    bool finished; /* … and is through; `done` is on its way */
+    bool on_thread;
     pthread_t thread;
-    void (*work)(struct pdi_opening *self); /* there */
+    void (*work)(struct pdi_disk *self); /* there */
     void (*worked)(pd_partition_t *partition);
     pd_mail_t done;
     pd_store_t *store;
-    bool flushes;
-    pd_store_position_t position; /* then */
     pd_status_t status;
     pd_error_t error;
-} pdi_opening_t;
+    uint64_t log_size;  /* the partition's, as of the flush that was written last */
+    bool close_follows; /* of the store that is being written */
+    bool flushes;       /* closing: what the store has up to the position */
+    pd_store_position_t position;
+} pdi_disk_t;
 
 /* What is brought from the store to the clock and to matching, and how far that is. */
 typedef struct pdi_rebuild {
@@ -226,11 +230,12 @@ struct pd_partition {
     uint64_t next_query_id;
     pd_timer_t flush_timer;
     bool flush_timer_armed;
+    bool flush_wanted; /* something was applied while a flush was held */
 
     pd_partition_metrics_t metrics;
     uint32_t applied_count;          /* for measuring one in many */
     struct pdi_snapshots *snapshots; /* NULL: none are made */
-    pdi_opening_t opening;
+    pdi_disk_t disk;
     uint64_t log_size; /* bytes of records applied since the start */
 };
 
@@ -275,12 +280,16 @@ void pdi_follow_read(pd_partition_t *partition);
 void pdi_follow_note_owner(pd_partition_t *partition, int64_t offset,
                            const Perdure__V1__OwnerChanged *changed);
 
-/* opening.c */
-/* Ends in pdi_follow_opened, at once or later; `opening.busy` meanwhile. */
-void pdi_opening_begin(pd_partition_t *partition);
-/* Takes the store, if there is one; pdi_role_step follows, at once or later. It is opened again
- * when it has been closed. `flushes`: everything applied counts, and is to be there then. */
-void pdi_closing_begin(pd_partition_t *partition, bool flushes);
+/* disk.c */
+/* Ends in pdi_follow_opened; `disk.busy` meanwhile. */
+void pdi_disk_open(pd_partition_t *partition);
+/* The sealed flush; ends in pdi_flush_written, or in the store's being closed. */
+void pdi_disk_write(pd_partition_t *partition);
+/* Waits until that is on the disk. Harmless at any time. */
+void pdi_disk_wait(pd_partition_t *partition);
+/* Takes the store, if there is one; pdi_role_step follows. `flushes`: everything applied counts,
+ * and is to be there when it is opened again. */
+void pdi_disk_close(pd_partition_t *partition, bool flushes);
 
 /* snapshots.c */
 void pdi_snapshots_init(pd_partition_t *partition);
@@ -394,10 +403,10 @@ void pdi_offer_row(pd_partition_t *partition, const char *namespace_id, const ch
                    const char *run_id, const Perdure__V1__ReadyTask *task);
 
 /* flush.c */
+/* `pending` is NULL when everything applied counts. */
 void pdi_flush_after_apply(pd_partition_t *partition, pdi_pending_t *pending);
-pd_status_t pdi_flush_acknowledged(pd_partition_t *partition, pdi_pending_t *pending,
-                                   pd_error_t *error);
-pd_status_t pdi_flush_everything(pd_partition_t *partition, pd_error_t *error);
+void pdi_flush_acknowledged(pd_partition_t *partition, pdi_pending_t *pending);
+void pdi_flush_written(pd_partition_t *partition, pd_status_t status, const pd_error_t *error);
 /* Where the state is, when everything applied is acknowledged. */
 void pdi_flush_position(const pd_partition_t *partition, pd_store_position_t *position);
 

@@ -383,7 +383,6 @@ static void publish_namespace(pd_partition_t *partition, pdi_pending_t *pending)
 /* The record surely counts: let its effects out. False: the partition was lost over it. */
 static bool settle(pd_partition_t *partition, pdi_pending_t *pending)
 {
-    pd_error_t error;
 
     TAILQ_REMOVE(&partition->pendings, pending, link);
     partition->pending_count--;
@@ -407,11 +406,7 @@ static bool settle(pd_partition_t *partition, pdi_pending_t *pending)
         pending_free(pending);
         return false;
     }
-    if (pdi_flush_acknowledged(partition, pending, &error) != PD_OK) {
-        pending_free(pending);
-        pdi_partition_lose(partition, &error);
-        return false;
-    }
+    pdi_flush_acknowledged(partition, pending);
     pending_free(pending);
     return true;
 }

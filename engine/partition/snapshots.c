@@ -129,7 +129,7 @@ static bool is_due(const pdi_snapshots_t *self, int64_t now_ns)
         interval_ns += interval_ns / 2;
         size += size / 2;
     }
-    if (self->partition->log_size - self->last_size >= size)
+    if (self->partition->disk.log_size - self->last_size >= size)
         return true;
     return now_ns - self->last_ns >= interval_ns;
 }
@@ -137,6 +137,7 @@ static bool is_due(const pdi_snapshots_t *self, int64_t now_ns)
 void pdi_snapshots_flushed(pd_partition_t *partition)
 {
     pdi_snapshots_t *self = partition->snapshots;
+    pd_store_position_t position;
     int64_t now_ns;
 
     if (!self->place.directory || self->busy || partition->stopping || !partition->store)
@@ -148,10 +149,11 @@ void pdi_snapshots_flushed(pd_partition_t *partition)
         self->last_ns = now_ns - (int64_t)((double)partition->options.snapshots.interval_ns *
                                            (double)part / 4294967296.0);
     }
-    if (partition->chain.offset <= self->last_offset || !is_due(self, now_ns))
+    pd_store_position(partition->store, &position);
+    if (position.applied_offset <= self->last_offset || !is_due(self, now_ns))
         return;
     self->last_ns = now_ns;
-    self->last_size = partition->log_size;
+    self->last_size = partition->disk.log_size;
     self->source = (pd_snapshot_source_t){
         .store = partition->store,
         .shared = partition->options.store_shared,
@@ -159,7 +161,7 @@ void pdi_snapshots_flushed(pd_partition_t *partition)
         .let_go = let_go,
         .ctx = self,
     };
-    self->applied_offset = partition->chain.offset;
+    self->applied_offset = position.applied_offset;
     self->store_in_use = true;
     pdi_snapshots_run(self, make, made);
 }

@@ -347,7 +347,7 @@ static void make_node(server_t *self)
                       .log_size = self->options->snapshot_size,
                       .keep = self->options->snapshots_kept,
                       .prefer_standby = true},
-        .open_on_thread = true,
+        .disk_on_thread = true,
         .default_namespace = "default",
         .seed = pd_os_entropy(),
         .metrics = self->metrics,
