@@ -110,29 +110,63 @@ static int64_t best_applied(const task_t *task, uint32_t partition)
     return applied;
 }
 
+/* Records behind the best. */
+static int64_t lag_of(const task_t *task, uint32_t member, uint32_t partition)
+{
+    return best_applied(task, partition) - said(task, member, partition)->applied_offset;
+}
+
 static bool follows_closely(const task_t *task, int32_t member, uint32_t partition)
 {
     return member >= 0 && follows(task, (uint32_t)member, partition) &&
-           best_applied(task, partition) -
-                   said(task, (uint32_t)member, partition)->applied_offset <=
-               PD_ASSIGNMENT_LAG_MAX;
+           lag_of(task, (uint32_t)member, partition) <= PD_ASSIGNMENT_LAG_MAX;
 }
 
+/* By its own account, which does not depend on whose heartbeat is older; as long as it has not
+ * heard where the log ends, by that of others. */
+static bool is_caught_up(const task_t *task, int32_t member, uint32_t partition)
+{
+    const pd_member_partition_t *status;
+    int64_t lag;
+
+    if (!follows_closely(task, member, partition))
+        return false;
+    status = said(task, (uint32_t)member, partition);
+    lag = status->end_offset < 0 ? lag_of(task, (uint32_t)member, partition)
+                                 : status->end_offset - 1 - status->applied_offset;
+    return lag <= PD_ASSIGNMENT_CAUGHT_UP_MAX;
+}
+
+typedef bool (*follower_fn)(const task_t *task, int32_t member, uint32_t partition);
+
 static int32_t first_follower(const task_t *task, uint32_t partition,
-                              const pd_assignment_t *assignment)
+                              const pd_assignment_t *assignment, follower_fn is_one)
 {
     int32_t found = -1;
 
-    if (follows_closely(task, assignment->preferred, partition))
+    if (is_one(task, assignment->preferred, partition))
         return assignment->preferred;
-    if (follows_closely(task, assignment->standby, partition))
+    if (is_one(task, assignment->standby, partition))
         return assignment->standby;
     for (uint32_t i = 0; i < task->member_count; i++) {
-        if ((int32_t)i != assignment->owner && follows_closely(task, (int32_t)i, partition) &&
+        if ((int32_t)i != assignment->owner && is_one(task, (int32_t)i, partition) &&
             (found < 0 || score(task, i, partition) > score(task, (uint32_t)found, partition)))
             found = (int32_t)i;
     }
     return found;
+}
+
+/* A new partition has no followers worth waiting for. */
+static int32_t choose_taker(const task_t *task, uint32_t partition,
+                            const pd_assignment_t *assignment)
+{
+    int32_t taker = -1;
+
+    if (assignment->epoch >= 0)
+        taker = first_follower(task, partition, assignment, is_caught_up);
+    if (assignment->epoch >= 0 && taker < 0)
+        taker = first_follower(task, partition, assignment, follows_closely);
+    return taker < 0 ? assignment->preferred : taker;
 }
 
 /* ---- moving ---- */
@@ -142,9 +176,9 @@ static bool should_release(const task_t *task, uint32_t partition,
                            const pd_assignment_t *assignment)
 {
     if (assignment->owner_leaves)
-        return first_follower(task, partition, assignment) >= 0;
+        return first_follower(task, partition, assignment, is_caught_up) >= 0;
     return assignment->owner != assignment->preferred &&
-           follows_closely(task, assignment->preferred, partition);
+           is_caught_up(task, assignment->preferred, partition);
 }
 
 static void choose_release(const task_t *task, pd_assignment_t *assignments)
@@ -184,13 +218,8 @@ void pd_assignment_make(const pd_member_t *const *members, uint32_t member_count
         assignment->standby = choose(&task, i, assignment->preferred, task.standby_counts);
         find_owner(&task, i, assignment);
         find_followers(&task, i, assignment);
-        if (assignment->owner < 0) {
-            /* A new partition has no followers worth waiting for. */
-            if (assignment->epoch >= 0)
-                assignment->taker = first_follower(&task, i, assignment);
-            if (assignment->taker < 0)
-                assignment->taker = assignment->preferred;
-        }
+        if (assignment->owner < 0)
+            assignment->taker = choose_taker(&task, i, assignment);
     }
     choose_release(&task, assignments);
 }

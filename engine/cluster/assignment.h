@@ -8,11 +8,11 @@
  * the partition, gets none. owner: who says that it owns the partition by the newest epoch that
  * anybody knows of. It keeps the partition, whoever is preferred, until it is to release it.
  *   release: one partition of the whole cluster at a time, the lowest, and only while every
- *       partition is owned: when the preferred one follows closely. Owners that are about to leave
- *       come first, and when anybody follows closely.
+ *       partition is owned: when the preferred one has caught up. Owners that are about to leave
+ *       come first, and when anybody has caught up.
  *   taker: nobody owns it: the first follower in the order preferred, standby, score, of those who
- *       are not far behind the best; without followers, or when it never had an owner, the
- *       preferred one.
+ *       have caught up, else of those who are not far behind the best; without followers, or when
+ *       it never had an owner, the preferred one.
  *
  * Thread: any. */
 #ifndef PD_ENGINE_CLUSTER_ASSIGNMENT_H
@@ -20,8 +20,11 @@
 
 #include "engine/cluster/members.h"
 
-/* Records; a follower not farther behind takes over at once: this many take some 50 ms to apply. */
+/* Records; a follower not farther behind takes over at once from an owner that has died: this many
+ * take some 50 ms to apply, on a machine that has nothing else to do. */
 #define PD_ASSIGNMENT_LAG_MAX ((int64_t)10000)
+/* … to which an owner that lives hands over: what is on its way between two reads. */
+#define PD_ASSIGNMENT_CAUGHT_UP_MAX ((int64_t)1000)
 
 /* Indices into the members given; -1: nobody. */
 typedef struct pd_assignment {

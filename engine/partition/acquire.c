@@ -150,5 +150,7 @@ void pdi_acquire_begin(pd_partition_t *partition)
         if (error.status == PD_OK)
             pd_error_set(&error, status, "cannot append OwnerChanged");
         pdi_partition_lose(partition, &error);
+        return;
     }
+    pdi_follow_read(partition); /* a standby may be taking its time */
 }

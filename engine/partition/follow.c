@@ -5,6 +5,10 @@
 #include "engine/partition/partition_private.h"
 
 #define READ_AGAIN_NS ((int64_t)20 * 1000000)
+#define PAUSE_MAX_NS ((int64_t)100 * 1000000)
+
+/* What is applied in one turn of the loop, which has other partitions: a few milliseconds. */
+enum { SLICE_SIZE = 128 << 10 };
 
 static bool follows(const pd_partition_t *partition)
 {
@@ -92,9 +96,28 @@ static void read_failed(pd_partition_t *partition, const pd_log_read_t *read)
     pdi_partition_lose(partition, &error);
 }
 
+/* A standby that catches up is in nobody's way: it takes half of its loop's time, and when that is
+ * short, less. Who is to own the partition does not wait. */
+static void read_on(pd_partition_t *partition, const pd_log_read_t *read, int64_t begun_ns)
+{
+    int64_t pause_ns =
+        partition->options.precise_ns ? partition->options.precise_ns() - begun_ns : 0;
+
+    if (partition->role != PD_PARTITION_STANDBY || partition->state != PD_PARTITION_FOLLOWING ||
+        !pause_ns || read->next_offset >= read->end_offset) {
+        pdi_follow_read(partition);
+        return;
+    }
+    partition->read_timer.fire = on_read_timer;
+    pd_loop_timer_start(partition->options.loop, &partition->read_timer,
+                        pd_partition_now_ns(partition) +
+                            (pause_ns < PAUSE_MAX_NS ? pause_ns : PAUSE_MAX_NS));
+}
+
 static void on_read(pd_log_read_t *read)
 {
     pd_partition_t *partition = PD_CONTAINER_OF(read, pd_partition_t, read);
+    int64_t begun_ns = 0;
     pd_error_t error;
 
     if (!partition->reader) /* closed meanwhile */
@@ -119,13 +142,15 @@ static void on_read(pd_log_read_t *read)
         return;
     }
     atomic_store_explicit(&partition->status_end_offset, read->end_offset, memory_order_relaxed);
+    if (partition->options.precise_ns)
+        begun_ns = partition->options.precise_ns();
     if (apply_all(partition, read, &error) != PD_OK) {
         pdi_partition_lose(partition, &error);
         return;
     }
     pdi_partition_publish(partition);
     pdi_role_step(partition);
-    pdi_follow_read(partition);
+    read_on(partition, read, begun_ns);
 }
 
 static bool reads_on(const pd_partition_t *partition)
@@ -141,7 +166,7 @@ void pdi_follow_read(pd_partition_t *partition)
         return;
     partition->read.from_offset =
         pdi_partition_is_writer(partition) ? partition->expected_offset : partition->follow_offset;
-    partition->read.size_max = 0;
+    partition->read.size_max = pdi_partition_is_writer(partition) ? 0 : SLICE_SIZE;
     partition->read.wait = true;
     partition->read.done = on_read;
     pd_log_read(partition->reader, &partition->read);
@@ -162,6 +187,7 @@ static void go_on_from_store(pd_partition_t *partition)
 {
     pd_store_position_t position;
 
+    atomic_store_explicit(&partition->status_end_offset, -1, memory_order_relaxed);
     pd_store_position(partition->store, &position);
     pd_chain_init(&partition->chain);
     partition->follow_offset = PD_LOG_FIRST;

@@ -104,7 +104,7 @@ void pd_partition_status(const pd_partition_t *partition, pd_partition_status_t 
     status->applied_offset =
         atomic_load_explicit(&partition->status_applied_offset, memory_order_relaxed);
     status->end_offset = atomic_load_explicit(&partition->status_end_offset, memory_order_relaxed);
-    if (status->end_offset <= status->applied_offset)
+    if (status->end_offset >= 0 && status->end_offset <= status->applied_offset)
         status->end_offset = status->applied_offset + 1;
 }
 

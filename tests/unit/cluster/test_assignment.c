@@ -209,8 +209,64 @@ static void test_no_move_to_who_lags(void **state)
     for (uint32_t p = 0; p < 16; p++)
         world.said[world.out[p].preferred][p].applied_offset = 199999 - PD_ASSIGNMENT_LAG_MAX;
     assign();
+    assert_int_equal(release_count(&which), 0); /* it would do, were the owner dead */
+    for (uint32_t p = 0; p < 16; p++)
+        world.said[world.out[p].preferred][p].applied_offset = 199999 - PD_ASSIGNMENT_CAUGHT_UP_MAX;
+    assign();
     assert_int_equal(release_count(&which), 1);
     assert_int_equal(which, 0);
+}
+
+/* What counts is how far the follower is behind the end that it has heard of itself: the owner's
+ * heartbeat may be newer. Before it has heard of any, how far it is behind the owner. */
+static void test_lag_is_by_the_followers_own_account(void **state)
+{
+    pd_member_partition_t *follower;
+    int32_t which;
+
+    make(2, 1);
+    assign();
+    follower = &world.said[world.out[0].preferred][0];
+    *follower = (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 194999, 195000};
+    world.said[!world.out[0].preferred][0] =
+        (pd_member_partition_t){PD_MEMBER_OWNER, 10, 199999, 200000};
+    assign();
+    assert_int_equal(release_count(&which), 1);
+    follower->end_offset = 200000;
+    assign();
+    assert_int_equal(release_count(&which), 0);
+    follower->end_offset = -1;
+    assign();
+    assert_int_equal(release_count(&which), 0);
+    follower->applied_offset = 199999;
+    assign();
+    assert_int_equal(release_count(&which), 1);
+}
+
+/* Also who leaves waits for that; from the dead the best there is takes over. */
+static void test_lagging_followers_are_for_emergencies(void **state)
+{
+    int32_t which, owner, standby;
+
+    make(3, 1);
+    settle();
+    owner = world.out[0].owner;
+    standby = world.out[0].standby;
+    world.said[owner][0].applied_offset = 100000;
+    world.said[owner][0].end_offset = 100001;
+    world.said[standby][0] = (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 95000, 100001};
+    world.members[owner].leaving = true;
+    assign();
+    assert_int_equal(release_count(&which), 0);
+    world.dead[owner] = true;
+    assign();
+    assert_int_equal(world.out[0].taker, standby);
+    for (int32_t i = 0; i < 3; i++) { /* and somebody better, if there is */
+        if (i != owner && i != standby)
+            world.said[i][0] = (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 100000, 100001};
+    }
+    assign();
+    assert_int_not_equal(world.out[0].taker, standby);
 }
 
 static void test_a_dead_owners_partition_goes_to_its_standby(void **state)
@@ -348,6 +404,8 @@ int main(void)
         cmocka_unit_test(test_owners_stay_whatever_is_preferred),
         cmocka_unit_test(test_one_partition_moves_at_a_time),
         cmocka_unit_test(test_no_move_to_who_lags),
+        cmocka_unit_test(test_lag_is_by_the_followers_own_account),
+        cmocka_unit_test(test_lagging_followers_are_for_emergencies),
         cmocka_unit_test(test_a_dead_owners_partition_goes_to_its_standby),
         cmocka_unit_test(test_the_caught_up_follower_takes_it),
         cmocka_unit_test(test_an_older_claim_is_void),
