@@ -35,6 +35,15 @@ static inline bool pd_bytes_equal(pd_bytes_t a, pd_bytes_t b)
     return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
 }
 
+/* By bytes; of two that begin alike the longer one comes later. */
+static inline int pd_bytes_compare(pd_bytes_t a, pd_bytes_t b)
+{
+    size_t size = a.size < b.size ? a.size : b.size;
+    int order = size ? memcmp(a.data, b.data, size) : 0;
+
+    return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
 /* size_max: largest size ever allowed, in bytes; no allocation happens here. */
 void pd_buf_init(pd_buf_t *buf, size_t size_max);
 void pd_buf_deinit(pd_buf_t *buf);

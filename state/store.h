@@ -186,12 +186,13 @@ pd_status_t pd_store_namespaces(pd_store_t *store,
 
 /* ---- rebuilding what lives in memory only ---- */
 
-/* What a walk tells of: one of the two functions. Strings are lent for the call. False: not now. */
+/* What a walk tells of: one of the two functions. Strings, and the position, are lent for the call.
+ * False: not now. */
 typedef struct pd_store_walk_to {
     bool (*deadline)(void *ctx, const char *namespace_id, const char *workflow_id,
                      const char *run_id, int64_t at_ns);
-    bool (*ready)(void *ctx, const char *namespace_id, const char *workflow_id, const char *run_id,
-                  const Perdure__V1__ReadyTask *task);
+    bool (*ready)(void *ctx, pd_bytes_t position, const char *namespace_id, const char *workflow_id,
+                  const char *run_id, const Perdure__V1__ReadyTask *task);
     void *ctx;
 } pd_store_walk_to_t;
 
@@ -201,13 +202,13 @@ typedef enum pd_store_walk_state {
     PD_STORE_WALK_END,
 } pd_store_walk_state_t;
 
-/* A walk over every open or retained run's next deadline, or over every ready task, from the
- * position `from` on ("": from the beginning). Runs are not loaded for it. What is there when it is
+/* A walk over every open or retained run's next deadline, or over every ready task at or behind the
+ * position `from` ("": all of them), in steps. Runs are not loaded for it. What is there when it is
  * opened, and lasts, is told at least once, with records applied between the steps, too; what came
  * later, or went, may be told. One at a time in a store, to be closed before the store is.
  *
- * Runs that are not in RocksDB as they are in memory are told at once, wherever they would be.
- * NULL: one of them was told "not now". */
+ * Positions are ordered as bytes. Runs that are not in RocksDB as they are in memory are told at
+ * once, all others in order. NULL: one of them was told "not now". */
 typedef struct pd_store_walk pd_store_walk_t;
 pd_store_walk_t *pd_store_walk_open(pd_store_t *store, const pd_store_walk_to_t *to,
                                     pd_bytes_t from) PD_MUST_USE;
@@ -216,9 +217,8 @@ void pd_store_walk_close(pd_store_walk_t *walk);
 /* Tells of the next runs. PD_IO, PD_CORRUPT. */
 pd_status_t pd_store_walk_step(pd_store_walk_t *walk, size_t row_count_max,
                                pd_store_walk_state_t *state, pd_error_t *error) PD_MUST_USE;
-/* What the walk has told lies before this, in the order of bytes; what is left does not. Within a
- * call of its functions: of the run that is being told. Lent until the next step or write; false:
- * at the end. */
+/* Before this everything has been told, from here on what was not told at once. Lent until the next
+ * step or write; false: at the end. */
 bool pd_store_walk_position(const pd_store_walk_t *walk, pd_bytes_t *position);
 
 /* A text form of every table, row by row, sorted, with history decoded event by event: for

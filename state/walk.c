@@ -55,7 +55,7 @@ static pd_status_t ready_row(pd_store_walk_t *walk, pd_bytes_t key, pd_bytes_t v
     if (!row)
         return pdi_row_corrupt(PDI_TABLE_READY, key, "malformed row", error);
     for (size_t i = 0; i < row->n_tasks && *taken; i++)
-        *taken = walk->to.ready(walk->to.ctx, name.namespace_id, name.workflow_id, name.run_id,
+        *taken = walk->to.ready(walk->to.ctx, key, name.namespace_id, name.workflow_id, name.run_id,
                                 row->tasks[i]);
     return PD_OK;
 }
@@ -96,39 +96,43 @@ static bool tell_deadline(const pd_store_walk_t *walk, const pdi_run_t *run)
                              deadline_ns);
 }
 
-static bool tell_ready(const pd_store_walk_t *walk, const pdi_run_t *run)
+static bool tell_ready(const pd_store_walk_t *walk, const pdi_run_t *run, pd_bytes_t from)
 {
     const pdi_row_t *row = run->exec.row;
+    pd_store_t *store = walk->store;
     Perdure__V1__ReadyTask **tasks;
     bool taken = true;
     size_t count;
 
-    pd_arena_reset(&walk->store->arena);
-    count = pdi_ready_tasks(run, &walk->store->arena, &tasks);
+    pdi_run_key(run, &store->key);
+    if (pd_bytes_compare(pdi_key_bytes(&store->key), from) < 0)
+        return true;
+    pd_arena_reset(&store->arena);
+    count = pdi_ready_tasks(run, &store->arena, &tasks);
     for (size_t i = 0; i < count && taken; i++)
-        taken = walk->to.ready(walk->to.ctx, row->namespace_id, row->workflow_id, row->run_id,
-                               tasks[i]);
+        taken = walk->to.ready(walk->to.ctx, pdi_key_bytes(&store->key), row->namespace_id,
+                               row->workflow_id, row->run_id, tasks[i]);
     return taken;
 }
 
-static bool tell_run(const pd_store_walk_t *walk, pdi_run_t *run)
+static bool tell_run(const pd_store_walk_t *walk, pdi_run_t *run, pd_bytes_t from)
 {
     run->told_by_walk = walk->store->walk;
     if (run->exec.removed)
         return true;
-    return walk->table == PDI_TABLE_TIMERS ? tell_deadline(walk, run) : tell_ready(walk, run);
+    return walk->table == PDI_TABLE_TIMERS ? tell_deadline(walk, run) : tell_ready(walk, run, from);
 }
 
-static bool tell_memory(pd_store_walk_t *walk)
+static bool tell_memory(pd_store_walk_t *walk, pd_bytes_t from)
 {
     pdi_run_t *run;
 
     TAILQ_FOREACH (run, &walk->store->dirty, link) {
-        if (!tell_run(walk, run))
+        if (!tell_run(walk, run, from))
             return false;
     }
     TAILQ_FOREACH (run, &walk->store->held, held_link) {
-        if (run->list == PDI_LIST_NONE && !tell_run(walk, run))
+        if (run->list == PDI_LIST_NONE && !tell_run(walk, run, from))
             return false;
     }
     return true;
@@ -142,11 +146,12 @@ pd_store_walk_t *pd_store_walk_open(pd_store_t *store, const pd_store_walk_to_t 
     pd_store_walk_t *walk = PD_NEW(pd_store_walk_t);
 
     PD_ASSERT(!store->walking && !to->deadline != !to->ready);
+    PD_ASSERT(to->ready || !from.size);
     walk->store = store;
     walk->table = to->deadline ? PDI_TABLE_TIMERS : PDI_TABLE_READY;
     walk->to = *to;
     store->walk++;
-    if (!tell_memory(walk)) {
+    if (!tell_memory(walk, from)) {
         pd_free(walk);
         return NULL;
     }

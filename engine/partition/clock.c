@@ -120,6 +120,7 @@ static void on_deadline(pd_timer_t *timer)
 static pdi_deadline_t *deadline_of(pd_partition_t *partition, const char *namespace_id,
                                    const char *workflow_id, const char *run_id)
 {
+    const pdi_rebuild_t *rebuild = &partition->rebuild;
     uint32_t workflow_id_at, run_id_at, size;
     pdi_deadline_t *deadline;
     const char *key;
@@ -137,7 +138,8 @@ static pdi_deadline_t *deadline_of(pd_partition_t *partition, const char *namesp
         deadline->key_size = size;
         deadline->timer.fire = on_deadline;
         deadline->timer.at_ns = INT64_MAX;
-        deadline->offered_through_ns = pd_partition_now_ns(partition);
+        deadline->offered_through_ns =
+            rebuild->owes_deadlines ? rebuild->begun_ns : pd_partition_now_ns(partition);
         HASH_ADD(hh, partition->deadlines, key, size, deadline);
     }
     pd_arena_deinit(&arena);

@@ -145,12 +145,14 @@ typedef struct pdi_disk {
 typedef struct pdi_rebuild {
     enum {
         PDI_REBUILD_NONE,
-        PDI_REBUILD_DEADLINES,
         PDI_REBUILD_TASKS,
+        PDI_REBUILD_DEADLINES,
     } phase;
-    pd_timer_t timer;                                        /* the next slice */
-    pd_store_walk_t *walk;                                   /* NULL: to be opened */
-    pd_buf_t from;                                           /* then: where */
+    pd_timer_t timer;      /* the next slice */
+    pd_store_walk_t *walk; /* NULL: to be opened */
+    pd_buf_t from;         /* then: where */
+    int64_t begun_ns;      /* backoffs that end later are offered by the clock */
+    bool owes_deadlines;
     uint32_t lap;                                            /* of the walk over tasks */
     STAILQ_HEAD(pdi_offer_filters, pd_offer_filter) filters; /* the tasks that it is for */
 } pdi_rebuild_t;

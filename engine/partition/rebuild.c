@@ -2,10 +2,11 @@
  * new owner brings them there bit by bit, beside the commands that it takes from the beginning, and
  * in the same manner offers once more the tasks of queues whose home has moved.
  *
- * Deadlines come first, once: when a backoff ends meanwhile, the clock offers the activity, or it
- * is ready when its row is met. Then the tasks, in laps over all of them: a filter holds from where
- * the walk stood when it was added to the same place one lap later. What is applied meanwhile is
- * watched and offered as always; what has changed since the walk saw it is offered in vain. */
+ * Tasks come first, in laps over all of them: a filter holds from where the walk stood when it was
+ * added to the same place one lap later. The first walk is opened before the first command, so that
+ * it does not see what is offered as soon as it is applied. Then the deadlines, once: a backoff
+ * that ends meanwhile is the clock's (`begun_ns`), or is over when the activity's row is met, or
+ * both. What has changed since the walk saw it is offered in vain. */
 #include "base/diag.h"
 #include "engine/partition/partition_private.h"
 
@@ -16,30 +17,21 @@ enum { SLICE_ROW_COUNT = 200 };
 
 /* ---- which tasks ---- */
 
-static bool lies_before(pd_bytes_t a, pd_bytes_t b)
-{
-    int order = memcmp(a.data, b.data, a.size < b.size ? a.size : b.size);
-
-    return order < 0 || (order == 0 && a.size < b.size);
-}
-
-/* At the walk's position; `at` is NULL for runs that are told out of order. */
 static bool holds(const pdi_rebuild_t *rebuild, const pd_offer_filter_t *filter,
-                  const pd_bytes_t *at)
+                  pd_bytes_t position)
 {
-    return !at || filter->lap == rebuild->lap || lies_before(*at, pd_buf_bytes(&filter->until));
+    return filter->lap == rebuild->lap ||
+           pd_bytes_compare(position, pd_buf_bytes(&filter->until)) < 0;
 }
 
-static bool is_wanted(const pdi_rebuild_t *rebuild, const char *namespace_id,
+static bool is_wanted(const pdi_rebuild_t *rebuild, pd_bytes_t position, const char *namespace_id,
                       const char *normal_task_queue)
 {
     const pd_offer_filter_t *filter;
-    pd_bytes_t at;
-    bool in_order = rebuild->walk && pd_store_walk_position(rebuild->walk, &at);
 
     STAILQ_FOREACH(filter, &rebuild->filters, link)
     {
-        if (holds(rebuild, filter, in_order ? &at : NULL) &&
+        if (holds(rebuild, filter, position) &&
             filter->wants(filter, namespace_id, normal_task_queue))
             return true;
     }
@@ -62,8 +54,7 @@ static void drop_filters(pdi_rebuild_t *rebuild, const pd_bytes_t *at)
         bool done = filter->lap < rebuild->lap;
 
         next = STAILQ_NEXT(filter, link);
-        if (at ? done && !lies_before(*at, pd_buf_bytes(&filter->until))
-               : done || !filter->until.size)
+        if (at ? done && !holds(rebuild, filter, *at) : done || !filter->until.size)
             drop_filter(rebuild, filter);
     }
 }
@@ -107,14 +98,15 @@ static bool on_deadline(void *ctx, const char *namespace_id, const char *workflo
     return true;
 }
 
-static bool on_ready(void *ctx, const char *namespace_id, const char *workflow_id,
-                     const char *run_id, const Perdure__V1__ReadyTask *task)
+static bool on_ready(void *ctx, pd_bytes_t position, const char *namespace_id,
+                     const char *workflow_id, const char *run_id,
+                     const Perdure__V1__ReadyTask *task)
 {
     pd_partition_t *partition = ctx;
 
     if (!is_known(partition, namespace_id))
         return false;
-    if (is_wanted(&partition->rebuild, namespace_id, task->normal_task_queue))
+    if (is_wanted(&partition->rebuild, position, namespace_id, task->normal_task_queue))
         pdi_offer_row(partition, namespace_id, workflow_id, run_id, task);
     return true;
 }
@@ -142,12 +134,6 @@ static void close_walk(pdi_rebuild_t *rebuild)
     pd_buf_clear(&rebuild->from);
 }
 
-static void begin_tasks(pdi_rebuild_t *rebuild)
-{
-    rebuild->phase = PDI_REBUILD_TASKS;
-    rebuild->lap = 0;
-}
-
 static void add_filter(pdi_rebuild_t *rebuild, pd_offer_filter_t *filter)
 {
     filter->lap = rebuild->lap;
@@ -156,17 +142,37 @@ static void add_filter(pdi_rebuild_t *rebuild, pd_offer_filter_t *filter)
     STAILQ_INSERT_TAIL(&rebuild->filters, filter, link);
 }
 
-static void end_lap(pdi_rebuild_t *rebuild)
+static void choose_phase(pdi_rebuild_t *rebuild)
 {
+    rebuild->phase = !STAILQ_EMPTY(&rebuild->filters) ? PDI_REBUILD_TASKS
+                     : rebuild->owes_deadlines        ? PDI_REBUILD_DEADLINES
+                                                      : PDI_REBUILD_NONE;
+}
+
+static void end_walk(pdi_rebuild_t *rebuild)
+{
+    close_walk(rebuild);
     if (rebuild->phase == PDI_REBUILD_DEADLINES) {
-        close_walk(rebuild);
-        begin_tasks(rebuild);
-        add_filter(rebuild, filter_all());
+        rebuild->owes_deadlines = false;
     } else {
         drop_filters(rebuild, NULL);
-        close_walk(rebuild);
         rebuild->lap++;
     }
+    choose_phase(rebuild);
+}
+
+/* Of a walk over tasks that goes on: it may be for nobody any more. */
+static void end_early(pdi_rebuild_t *rebuild)
+{
+    pd_bytes_t at;
+
+    if (rebuild->phase != PDI_REBUILD_TASKS || !pd_store_walk_position(rebuild->walk, &at))
+        return;
+    drop_filters(rebuild, &at);
+    if (!STAILQ_EMPTY(&rebuild->filters))
+        return;
+    close_walk(rebuild);
+    choose_phase(rebuild);
 }
 
 /* False: a namespace is not known yet. */
@@ -188,7 +194,6 @@ static void on_timer(pd_timer_t *timer)
     pdi_rebuild_t *rebuild = PD_CONTAINER_OF(timer, pdi_rebuild_t, timer);
     pd_store_walk_state_t state;
     pd_error_t error;
-    pd_bytes_t at;
 
     if (!rebuild->walk && !open_walk(rebuild)) {
         go_on_after(rebuild, NAMESPACES_PAUSE_NS);
@@ -199,12 +204,10 @@ static void on_timer(pd_timer_t *timer)
         return;
     }
     if (state == PD_STORE_WALK_END)
-        end_lap(rebuild);
-    else if (pd_store_walk_position(rebuild->walk, &at))
-        drop_filters(rebuild, &at);
-    if (rebuild->phase == PDI_REBUILD_TASKS && STAILQ_EMPTY(&rebuild->filters))
-        pdi_rebuild_stop(partition_of(rebuild));
+        end_walk(rebuild);
     else
+        end_early(rebuild);
+    if (rebuild->phase != PDI_REBUILD_NONE)
         go_on_after(rebuild, state == PD_STORE_WALK_REFUSED ? NAMESPACES_PAUSE_NS : PAUSE_NS);
 }
 
@@ -221,9 +224,14 @@ void pdi_rebuild_init(pd_partition_t *partition)
 
 void pdi_rebuild_begin(pd_partition_t *partition)
 {
-    PD_ASSERT(partition->rebuild.phase == PDI_REBUILD_NONE);
-    partition->rebuild.phase = PDI_REBUILD_DEADLINES;
-    go_on_after(&partition->rebuild, 0);
+    pdi_rebuild_t *rebuild = &partition->rebuild;
+
+    PD_ASSERT(rebuild->phase == PDI_REBUILD_NONE);
+    rebuild->begun_ns = pd_partition_now_ns(partition);
+    rebuild->owes_deadlines = true;
+    add_filter(rebuild, filter_all());
+    choose_phase(rebuild);
+    go_on_after(rebuild, open_walk(rebuild) ? 0 : NAMESPACES_PAUSE_NS);
 }
 
 void pdi_rebuild_stop(pd_partition_t *partition)
@@ -234,6 +242,7 @@ void pdi_rebuild_stop(pd_partition_t *partition)
     while (!STAILQ_EMPTY(&rebuild->filters))
         drop_filter(rebuild, STAILQ_FIRST(&rebuild->filters));
     close_walk(rebuild);
+    rebuild->owes_deadlines = false;
     rebuild->phase = PDI_REBUILD_NONE;
 }
 
@@ -248,8 +257,6 @@ static void look_again(pdi_rebuild_t *rebuild)
 {
     pd_bytes_t at;
 
-    if (!rebuild->walk)
-        return;
     pd_buf_clear(&rebuild->from);
     if (pd_store_walk_position(rebuild->walk, &at))
         PD_ASSERT(pd_buf_append(&rebuild->from, at.data, at.size) == PD_OK);
@@ -262,16 +269,16 @@ void pd_partition_offer_again(pd_partition_t *partition, pd_offer_filter_t *filt
     pdi_rebuild_t *rebuild = &partition->rebuild;
 
     PD_ASSERT_LOOP(partition->options.loop);
-    if (partition->state == PD_PARTITION_OWNER)
-        pdi_query_offer_again(partition, filter);
-    if (partition->state != PD_PARTITION_OWNER || rebuild->phase == PDI_REBUILD_DEADLINES) {
-        filter->free(filter); /* nothing has been offered so far */
+    if (partition->state != PD_PARTITION_OWNER) {
+        filter->free(filter);
         return;
     }
+    pdi_query_offer_again(partition, filter);
+    if (rebuild->phase == PDI_REBUILD_TASKS && rebuild->walk)
+        look_again(rebuild);
+    add_filter(rebuild, filter);
     if (rebuild->phase == PDI_REBUILD_NONE) {
-        begin_tasks(rebuild);
+        choose_phase(rebuild);
         go_on_after(rebuild, 0);
     }
-    look_again(rebuild);
-    add_filter(rebuild, filter);
 }

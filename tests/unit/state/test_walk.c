@@ -71,8 +71,9 @@ static bool see_deadline(void *ctx, const char *namespace_id, const char *workfl
     return true;
 }
 
-static bool see_ready(void *ctx, const char *namespace_id, const char *workflow_id,
-                      const char *run_id, const Perdure__V1__ReadyTask *task)
+static bool see_ready(void *ctx, pd_bytes_t position, const char *namespace_id,
+                      const char *workflow_id, const char *run_id,
+                      const Perdure__V1__ReadyTask *task)
 {
     seen_t *seen = ctx;
 
@@ -237,9 +238,14 @@ static void test_position(void **state)
     assert_true(at.size <= sizeof(copy));
     memcpy(copy, at.data, at.size);
     pd_store_walk_close(walk);
+    start(40);                       /* in memory, and behind */
+    fixture_begin(&f, "w01", "w01"); /* before, where the first one has told it */
+    fixture_signaled(&f, "request");
+    fixture_apply(&f);
     walk = pd_store_walk_open(f.store, &to, pd_bytes(copy, at.size));
+    assert_int_equal(seen.of_run[40], 1);
     end(walk);
-    assert_int_equal(seen.ready_count, 10);
+    assert_int_equal(seen.ready_count, 11);
     for (int i = 0; i < 10; i++)
         assert_int_equal(seen.of_run[i], 1);
 }
