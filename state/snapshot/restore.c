@@ -136,11 +136,3 @@ pd_status_t pd_snapshot_restore(const pd_snapshot_place_t *place, const pd_snaps
     pdi_manifest_deinit(&manifest);
     return status;
 }
-
-pd_status_t pd_snapshot_set_aside(const char *store_path, int64_t now_ns, pd_error_t *error)
-{
-    pdi_path_t aside;
-
-    snprintf(aside, sizeof(aside), "%s.aside-%" PRId64, store_path, now_ns / 1000000);
-    return pdi_path_rename(store_path, aside, error);
-}

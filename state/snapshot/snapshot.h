@@ -75,7 +75,8 @@ pd_status_t pd_snapshot_prune(const pd_snapshot_place_t *place, size_t keep,
  * nor restores one. */
 void pd_snapshot_clean(const pd_snapshot_place_t *place, const char *store_path);
 
-/* Moves a state directory that cannot be used out of the way: <store_path>.aside-<time>. PD_IO. */
+/* Moves a state directory that cannot be used out of the way: <store_path>.aside-<ms since 1970>.
+ * The newest two are kept. PD_IO. */
 pd_status_t pd_snapshot_set_aside(const char *store_path, int64_t now_ns,
                                   pd_error_t *error) PD_MUST_USE;
 

@@ -144,7 +144,8 @@ static void make_node(rig_node_t *self, int index)
         .loop_count = 1,
         .store_cache_size_max = 1 << 20,
         .flush_size = 1 << 20,
-        .flush_delay_ns = 1000 * RIG_MS,
+        .flush_delay_ns = 20 * RIG_MS,
+        .disk_on_thread = true,
         .seed = 17 + (uint64_t)index,
     };
     pd_frontend_options_t frontend_options = {

@@ -130,6 +130,7 @@ static void start(bed_t *bed, bool with_snapshots)
         .random_seed = 1,
         .flush_size = 1 << 20,
         .flush_delay_ns = 2 * MS,
+        .disk_on_thread = true,
         .snapshots = {.directory = with_snapshots ? bed->snapshots_path : NULL,
                       .cluster = "blue",
                       .interval_ns = INT64_C(3600000) * MS,

@@ -481,18 +481,47 @@ static void test_disk_full(void **state)
     end(&scene);
 }
 
+static void set_aside_at(scene_t *scene, int64_t ms)
+{
+    pd_error_t error = {.text = ""};
+
+    assert_int_equal(pdi_directory_make(scene->restored_path, &error), PD_OK);
+    if (pd_snapshot_set_aside(scene->restored_path, ms * 1000000, &error) != PD_OK)
+        fail_msg("%s", error.text);
+    assert_false(exists(scene->restored_path));
+}
+
+static bool is_aside(const scene_t *scene, const char *suffix)
+{
+    char path[PATH_SIZE + 64];
+
+    snprintf(path, sizeof(path), "%s.aside-%s", scene->restored_path, suffix);
+    return exists(path);
+}
+
+/* The newest two are kept, by their times; what merely has a similar name is nobody's business. */
 static void test_set_aside(void **state)
 {
     scene_t scene;
-    char aside[PATH_SIZE + 64];
+    char other[PATH_SIZE + 64];
     pd_error_t error = {.text = ""};
 
     begin(&scene, NULL);
-    snprintf(aside, sizeof(aside), "%s.aside-7", scene.restored_path);
-    assert_int_equal(pdi_directory_make(scene.restored_path, &error), PD_OK);
-    assert_int_equal(pd_snapshot_set_aside(scene.restored_path, 7000000, &error), PD_OK);
-    assert_false(exists(scene.restored_path));
-    assert_true(exists(aside));
+    snprintf(other, sizeof(other), "%s.aside-5-notes", scene.restored_path);
+    assert_int_equal(pdi_directory_make(other, &error), PD_OK);
+    set_aside_at(&scene, 7);
+    assert_true(is_aside(&scene, "7"));
+    set_aside_at(&scene, 100);
+    assert_true(is_aside(&scene, "7"));
+    set_aside_at(&scene, 20);
+    assert_false(is_aside(&scene, "7"));
+    assert_true(is_aside(&scene, "20"));
+    assert_true(is_aside(&scene, "100"));
+    set_aside_at(&scene, 101);
+    assert_false(is_aside(&scene, "20"));
+    assert_true(is_aside(&scene, "100"));
+    assert_true(is_aside(&scene, "101"));
+    assert_true(exists(other));
     end(&scene);
 }
 
