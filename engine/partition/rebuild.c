@@ -7,7 +7,6 @@
  * it does not see what is offered as soon as it is applied. Then the deadlines, once: a backoff
  * that ends meanwhile is the clock's (`begun_ns`), or is over when the activity's row is met, or
  * both. What has changed since the walk saw it is offered in vain. */
-#include "base/diag.h"
 #include "engine/partition/partition_private.h"
 
 #define PAUSE_NS ((int64_t)200 * 1000) /* between two slices others have the loop */
@@ -29,8 +28,7 @@ static bool is_wanted(const pdi_rebuild_t *rebuild, pd_bytes_t position, const c
 {
     const pd_offer_filter_t *filter;
 
-    STAILQ_FOREACH(filter, &rebuild->filters, link)
-    {
+    STAILQ_FOREACH (filter, &rebuild->filters, link) {
         if (holds(rebuild, filter, position) &&
             filter->wants(filter, namespace_id, normal_task_queue))
             return true;
