@@ -74,6 +74,9 @@ const pd_metric_t pd_engine_metrics[PD_METRIC_ENGINE_COUNT] = {
         .help = "Records handed to the producer and not yet acknowledged."},
     [PD_METRIC_KAFKA_PRODUCERS] = {"perdure_kafka_producers_total", PD_METRIC_COUNTER,
         .help = "Producers made: one, and one more whenever it had to be replaced."},
+    [PD_METRIC_KAFKA_CONSUMERS] = {"perdure_kafka_consumers_total", PD_METRIC_COUNTER,
+        .help = "Consumers made: a few for all partitions, and one more whenever one had fallen "
+                "silent or stayed behind."},
     [PD_METRIC_KAFKA_RECORDS_READ] = {"perdure_kafka_records_read_total", PD_METRIC_COUNTER,
         .help = "Records read."},
     [PD_METRIC_KAFKA_BYTES_READ] = {"perdure_kafka_bytes_read_total", PD_METRIC_COUNTER,

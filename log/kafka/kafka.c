@@ -235,12 +235,10 @@ void pd_log_kafka_stats(pd_log_t *base, pd_log_kafka_stats_t *stats)
         .refused_count = get(&log->refused_count),
         .latency_sum_us = get(&log->latency_sum_us),
         .producer_count = get(&log->producer_count),
+        .consumer_count = get(&log->consumer_count),
         .read_count = get(&log->read_count),
         .read_size = get(&log->read_size),
         .broker_error_count = get(&log->broker_error_count),
     };
     stats->in_flight_count = stats->append_count - completed_count;
-    pthread_mutex_lock(&log->mutex);
-    stats->consumer_count = log->handle_count;
-    pthread_mutex_unlock(&log->mutex);
 }

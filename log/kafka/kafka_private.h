@@ -169,7 +169,8 @@ struct pdi_kafka {
     pd_timer_t sweep_timer; /* the chores thread's own */
 
     _Atomic(uint64_t) append_count, append_size, acked_count, unknown_count, unsent_count;
-    _Atomic(uint64_t) refused_count, latency_sum_us, producer_count, read_count, read_size;
+    _Atomic(uint64_t) refused_count, latency_sum_us, producer_count, consumer_count, read_count,
+        read_size;
     _Atomic(uint64_t) broker_error_count, completed_count;
 };
 

@@ -45,6 +45,7 @@ pd_status_t pdi_kafka_add_handle(pdi_kafka_t *log, pdi_kafka_kind_t kind, pd_err
     handle->made_ns = pd_os_monotonic_ns();
     pthread_mutex_lock(&log->mutex);
     handle->number = ++log->handle_count;
+    atomic_fetch_add_explicit(&log->consumer_count, 1, memory_order_relaxed);
     handle->next = log->handles;
     log->handles = handle;
     pthread_mutex_unlock(&log->mutex);
