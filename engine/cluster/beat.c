@@ -251,7 +251,7 @@ static void on_beat_timer(pd_timer_t *timer)
     int64_t now_ns = pdi_cluster_now_ns(cluster), late_ns = now_ns - cluster->beat_due_ns;
 
     if (late_ns > cluster->options.heartbeat_interval_ns / 2)
-        pd_members_excuse(cluster->members, late_ns);
+        pd_members_excuse(cluster->members, late_ns, now_ns);
     cluster->beat_due_ns = now_ns + cluster->options.heartbeat_interval_ns;
     pd_loop_timer_start(cluster->options.loop, timer, cluster->beat_due_ns);
     watch_own(cluster, now_ns);

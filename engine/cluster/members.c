@@ -195,10 +195,13 @@ void pd_members_left(pd_members_t *members, const char *name)
         remove_at(members, at);
 }
 
-void pd_members_excuse(pd_members_t *members, int64_t by_ns)
+void pd_members_excuse(pd_members_t *members, int64_t by_ns, int64_t now_ns)
 {
-    for (uint32_t i = 0; i < members->count; i++)
-        members->items[i]->seen_ns += by_ns;
+    for (uint32_t i = 0; i < members->count; i++) {
+        pd_member_t *member = members->items[i];
+
+        member->seen_ns = member->seen_ns + by_ns < now_ns ? member->seen_ns + by_ns : now_ns;
+    }
 }
 
 bool pd_members_is_alive(const pd_members_t *members, const pd_member_t *member, int64_t at_ns)

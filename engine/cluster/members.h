@@ -57,8 +57,8 @@ pd_status_t pd_members_heartbeat(pd_members_t *members, const Perdure__V1__Heart
 /* It has left for good: forgotten. */
 void pd_members_left(pd_members_t *members, const char *name);
 /* This node itself did not run for so long, or its clock has jumped: that time counts against
- * nobody. */
-void pd_members_excuse(pd_members_t *members, int64_t by_ns);
+ * nobody, and for nobody whose heartbeat was read since. */
+void pd_members_excuse(pd_members_t *members, int64_t by_ns, int64_t now_ns);
 
 const pd_member_t *pd_members_find(const pd_members_t *members, const char *name);
 /* At `at_ns`, a time up to which this node has surely read what there was. */

@@ -95,9 +95,13 @@ static void test_this_nodes_pause_counts_against_nobody(void **state)
     pd_members_t *members = *state;
 
     assert_int_equal(beat(members, "a", "1", 10 * S), PD_OK);
-    pd_members_excuse(members, 20 * S);
+    assert_int_equal(beat(members, "b", "1", 30 * S),
+                     PD_OK); /* read before the pause was noticed */
+    pd_members_excuse(members, 20 * S, 30 * S + S / 4);
     assert_true(is_alive(members, "a", 30 * S + S / 2));
     assert_false(is_alive(members, "a", 31 * S));
+    assert_true(is_alive(members, "b", 31 * S));
+    assert_false(is_alive(members, "b", 32 * S));
 }
 
 static void test_nonsense_is_refused(void **state)
