@@ -144,7 +144,7 @@ void pd_partition_start(pd_partition_t *partition,
 /* What it should be from now on. TO_OWN: taken from owners up to this epoch only (INT64_MAX: from
  * anybody, again and again); when the log tells of a newer one, of another node, or when it is
  * lost, it goes on following until told anew: whoever decided did not know of that. An owner that
- * is told otherwise takes no commands any more, waits for what is in flight, flushes, and follows.
+ * is told otherwise takes no commands any more, waits for what is in flight, and follows.
  */
 void pd_partition_set_role(pd_partition_t *partition, pd_partition_role_t role,
                            int64_t deposes_epoch);
