@@ -57,7 +57,7 @@ static void run(pdi_disk_t *self, void (*work)(pdi_disk_t *self),
         pd_loop_post(options->loop, &self->done);
 }
 
-/* ---- opening ---- */
+/* ---- opening, closing ---- */
 
 static void open_store(pdi_disk_t *self)
 {
@@ -75,26 +75,6 @@ static void open_store(pdi_disk_t *self)
         self->store = NULL;
 }
 
-/* Whether the partition is still to follow: it may have been stopped, or be wanted no more. */
-static void opened(pd_partition_t *partition)
-{
-    pdi_disk_t *self = &partition->disk;
-    bool wanted = partition->state == PD_PARTITION_IDLE && !partition->stopping &&
-                  partition->role != PD_PARTITION_NONE;
-
-    if (wanted)
-        pdi_follow_opened(partition, self->store, self->status, &self->error);
-    else if (self->store)
-        pd_store_free(self->store);
-}
-
-void pdi_disk_open(pd_partition_t *partition)
-{
-    run(&partition->disk, open_store, opened);
-}
-
-/* ---- closing ---- */
-
 static void close_store(pdi_disk_t *self)
 {
     pd_partition_t *partition = partition_of(self);
@@ -108,6 +88,26 @@ static void close_store(pdi_disk_t *self)
                     self->error.text);
     }
     pd_store_free(self->store);
+}
+
+/* Whether the partition is still to follow: it may have been stopped, or be wanted no more. */
+static void opened(pd_partition_t *partition)
+{
+    pdi_disk_t *self = &partition->disk;
+    bool wanted = partition->state == PD_PARTITION_IDLE && !partition->stopping &&
+                  partition->role != PD_PARTITION_NONE;
+
+    if (wanted) {
+        pdi_follow_opened(partition, self->store, self->status, &self->error);
+    } else if (self->store) {
+        self->flushes = false;
+        run(self, close_store, pdi_role_step);
+    }
+}
+
+void pdi_disk_open(pd_partition_t *partition)
+{
+    run(&partition->disk, open_store, opened);
 }
 
 void pdi_disk_close(pd_partition_t *partition, bool flushes)
