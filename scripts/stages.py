@@ -12,6 +12,10 @@ import subprocess
 import sys
 import time
 
+# How the suites and ctest begin the line of a test that failed.
+FAILED_LINE = re.compile(r"FAIL |failed  |not ok |failed: |\s*\d+/\d+ Test .*\*\*\*")
+EXCERPT_LINES = 30
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV_PYTHON = "build/venv/bin/python"
 CTEST = ["ctest", "--output-on-failure", "--timeout", "600", "-j2"]
@@ -84,6 +88,16 @@ def counts(output, code):
     return (passed, failed) if passed or failed else (1, 0)
 
 
+def excerpts(output):
+    """The lines of the tests that failed, each with what the suite said after it."""
+    lines, found, end = output.splitlines(), [], 0
+    for at, line in enumerate(lines):
+        if FAILED_LINE.match(line):
+            found += lines[max(at, end):at + EXCERPT_LINES]
+            end = max(end, at + EXCERPT_LINES)
+    return found
+
+
 def run(command):
     """Runs it, showing its output as it comes; returns (exit code, output)."""
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE,
@@ -97,7 +111,9 @@ def run(command):
 
 
 def run_stage(name, commands):
+    """Returns (passed, failed, what to say again of those that failed)."""
     passed = failed = 0
+    again = []
     for command in commands:
         code, output = run(command)
         is_build = command[0].endswith("scripts/build")
@@ -105,9 +121,12 @@ def run_stage(name, commands):
             continue
         got = (0, 1) if is_build else counts(output, code)
         passed, failed = passed + got[0], failed + got[1]
+        if got[1]:
+            again += [f"--- {name}: {' '.join(command)}",
+                      *(excerpts(output) or output.splitlines()[-EXCERPT_LINES:])]
         if is_build:
             break
-    return passed, failed
+    return passed, failed, again
 
 
 def main():
@@ -124,16 +143,19 @@ def main():
     if unknown:
         parser.error(f"no such stage: {', '.join(sorted(unknown))}")
     total_passed = total_failed = 0
-    summary = []
+    summary, again = [], []
     for name, what, commands in STAGES:
         if options.stages and name not in options.stages:
             continue
         print(f"=== {name}: {what}", flush=True)
         began = time.monotonic()
-        passed, failed = run_stage(name, commands)
+        passed, failed, said = run_stage(name, commands)
+        again += said
         summary.append(f"{name:10} {passed:5} passed {failed:3} failed "
                        f"{time.monotonic() - began:6.0f} s")
         total_passed, total_failed = total_passed + passed, total_failed + failed
+    if again:
+        print("\n".join(["=== what failed", *again]))
     print("\n".join(["=== summary", *summary]))
     print(f"{total_passed} passed, {total_failed} failed")
     return 1 if total_failed or not total_passed else 0
