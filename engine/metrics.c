@@ -72,8 +72,9 @@ const pd_metric_t pd_engine_metrics[PD_METRIC_ENGINE_COUNT] = {
                 "number it is the mean."},
     [PD_METRIC_KAFKA_IN_FLIGHT] = {"perdure_kafka_in_flight_records", PD_METRIC_GAUGE,
         .help = "Records handed to the producer and not yet acknowledged."},
-    [PD_METRIC_KAFKA_PRODUCERS] = {"perdure_kafka_producers_total", PD_METRIC_COUNTER,
-        .help = "Producers made: one, and one more whenever it had to be replaced."},
+    [PD_METRIC_KAFKA_PRODUCERS_REPLACED] = {"perdure_kafka_producers_replaced_total",
+        PD_METRIC_COUNTER,
+        .help = "Producers given up after an unknown outcome, a refusal or a fatal error."},
     [PD_METRIC_KAFKA_CONSUMERS] = {"perdure_kafka_consumers_total", PD_METRIC_COUNTER,
         .help = "Consumers made: a few for all partitions, and one more whenever one had fallen "
                 "silent or stayed behind."},

@@ -56,7 +56,7 @@ enum { ACKNOWLEDGED, UNKNOWN, UNSENT, REFUSED, OUTCOME_COUNT };
 typedef struct kafka_metrics {
     pd_log_t *log;
     pd_counter_t appends[OUTCOME_COUNT];
-    pd_counter_t append_size, latency_us, producers, consumers, records_read, size_read,
+    pd_counter_t append_size, latency_us, replaced, consumers, records_read, size_read,
         broker_errors;
     pd_gauge_t in_flight;
 } kafka_metrics_t;
@@ -73,7 +73,7 @@ static void collect_kafka(void *ctx)
     pd_counter_set(&self->appends[REFUSED], stats.refused_count);
     pd_counter_set(&self->append_size, stats.append_size);
     pd_counter_set(&self->latency_us, stats.latency_sum_us);
-    pd_counter_set(&self->producers, stats.producer_count);
+    pd_counter_set(&self->replaced, stats.replaced_count);
     pd_counter_set(&self->consumers, stats.consumer_count);
     pd_counter_set(&self->records_read, stats.read_count);
     pd_counter_set(&self->size_read, stats.read_size);
@@ -91,7 +91,7 @@ static void add_kafka_metrics(kafka_metrics_t *self, pd_log_t *log, pd_metrics_t
     } counters[] = {
         {PD_METRIC_KAFKA_APPEND_BYTES, &self->append_size},
         {PD_METRIC_KAFKA_APPEND_MICROSECONDS, &self->latency_us},
-        {PD_METRIC_KAFKA_PRODUCERS, &self->producers},
+        {PD_METRIC_KAFKA_PRODUCERS_REPLACED, &self->replaced},
         {PD_METRIC_KAFKA_CONSUMERS, &self->consumers},
         {PD_METRIC_KAFKA_RECORDS_READ, &self->records_read},
         {PD_METRIC_KAFKA_BYTES_READ, &self->size_read},

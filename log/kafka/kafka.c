@@ -69,45 +69,8 @@ static void copy_options(pdi_kafka_t *log, const pd_log_kafka_options_t *options
                  topic_suffixes[i]);
 }
 
-static pd_loop_event_t *start_loop(const char *name)
-{
-    pd_loop_event_options_t options = {.name = name, .mailbox_count = 1};
-    pd_loop_event_t *loop = pd_loop_event_new(&options);
-
-    pd_loop_event_start(loop);
-    return loop;
-}
-
-static void stop_loop(pd_loop_event_t *loop)
-{
-    pd_loop_event_stop(loop);
-    pd_loop_event_free(loop);
-}
-
-/* The last session goes its way through both threads. */
-static void end_sessions(pdi_kafka_t *log)
-{
-    pdi_kafka_session_t *current;
-
-    pthread_mutex_lock(&log->mutex);
-    current = log->current;
-    pthread_mutex_unlock(&log->mutex);
-    if (current)
-        pdi_kafka_session_retire(current, true);
-    pthread_mutex_lock(&log->mutex);
-    while (log->sessions)
-        pthread_cond_wait(&log->changed, &log->mutex);
-    pthread_mutex_unlock(&log->mutex);
-}
-
 static void free_log(pdi_kafka_t *log)
 {
-    while (log->ports) {
-        pdi_kafka_port_t *port = log->ports;
-
-        log->ports = port->next;
-        pdi_kafka_port_free(port);
-    }
     for (int i = 0; i < PD_LOG_TOPIC_COUNT; i++)
         pd_free(log->partitions[i]);
     for (size_t i = 0; i < log->property_count; i++) {
@@ -117,7 +80,6 @@ static void free_log(pdi_kafka_t *log)
     pd_free(log->properties);
     pd_free(log->bootstrap_servers);
     pd_free(log->cluster);
-    pthread_cond_destroy(&log->changed);
     pthread_mutex_destroy(&log->mutex);
     pd_free(log);
 }
@@ -126,10 +88,11 @@ static void close_log(pd_log_t *base)
 {
     pdi_kafka_t *log = pdi_kafka_of(base);
 
-    end_sessions(log);
     PD_ASSERT(log->reader_count == 0);
-    stop_loop(log->acks_loop);
-    stop_loop(log->chores_loop);
+    pdi_kafka_quiet_sessions(log);
+    pd_loop_event_stop(log->chores_loop);
+    pdi_kafka_free_sessions(log);
+    pd_loop_event_free(log->chores_loop);
     pdi_kafka_free_handles(log);
     free_log(log);
 }
@@ -157,30 +120,27 @@ static pdi_kafka_t *new_log(const pd_log_kafka_options_t *options)
     log->base.info.durable = true;
     log->base.info.headers = true;
     PD_ASSERT(pthread_mutex_init(&log->mutex, NULL) == 0);
-    PD_ASSERT(pthread_cond_init(&log->changed, NULL) == 0);
     copy_options(log, options);
     log->chores_mail.run = pdi_kafka_chores_run;
     log->sweep_timer.fire = pdi_kafka_chores_sweep;
     return log;
 }
 
-/* The first producer connects while the rest of the program starts. */
+/* The first handles connect while the rest of the program starts. */
 static pd_status_t warm_up(pdi_kafka_t *log, pd_error_t *error)
 {
-    pdi_kafka_session_t *session;
-
     PD_TRY(pdi_kafka_add_handle(log, PDI_KAFKA_TAIL, error));
-    PD_TRY(pdi_kafka_session_join(log, &session, error));
-    pdi_kafka_session_closing(session);
-    pdi_kafka_session_leave(session);
+    for (int i = 0; i < PDI_KAFKA_SPARE_COUNT; i++)
+        PD_TRY(pdi_kafka_session_add_spare(log, error));
     return PD_OK;
 }
 
-static void start_threads(pdi_kafka_t *log)
+static void start_chores(pdi_kafka_t *log)
 {
-    log->acks_loop = start_loop("log-acks");
-    log->acks = pd_loop_event_loop(log->acks_loop);
-    log->chores_loop = start_loop("log-chores");
+    pd_loop_event_options_t options = {.name = "log-chores", .mailbox_count = 1};
+
+    log->chores_loop = pd_loop_event_new(&options);
+    pd_loop_event_start(log->chores_loop);
     log->chores = pd_loop_event_loop(log->chores_loop);
 }
 
@@ -206,7 +166,7 @@ pd_status_t pd_log_kafka_open(const pd_log_kafka_options_t *options, pd_log_t **
     for (int i = 0; i < PD_LOG_TOPIC_COUNT; i++)
         log->partitions[i] =
             pd_calloc(log->base.info.partition_counts[i], sizeof(*log->partitions[i]));
-    start_threads(log);
+    start_chores(log);
     status = warm_up(log, error);
     if (status != PD_OK) {
         close_log(&log->base);
@@ -234,7 +194,7 @@ void pd_log_kafka_stats(pd_log_t *base, pd_log_kafka_stats_t *stats)
         .unsent_count = get(&log->unsent_count),
         .refused_count = get(&log->refused_count),
         .latency_sum_us = get(&log->latency_sum_us),
-        .producer_count = get(&log->producer_count),
+        .replaced_count = get(&log->replaced_count),
         .consumer_count = get(&log->consumer_count),
         .read_count = get(&log->read_count),
         .read_size = get(&log->read_size),

@@ -1,5 +1,5 @@
-/* kafka.h -- the log on Kafka: one idempotent producer per node for all partitions (acks=all, no
- * transactions), a few consumer handles without groups, topics created and checked at opening.
+/* kafka.h -- the log on Kafka: one idempotent producer per loop for all its partitions (acks=all,
+ * no transactions), a few consumer handles without groups, topics created and checked at opening.
  *
  * Topics: `<cluster>.events`, `.commands`, `.members` (1 partition, compacted), `.rejected`.
  * Opening blocks until the brokers answer, in the program's main thread; `stopped` cancels it.
@@ -60,7 +60,7 @@ typedef struct pd_log_kafka_stats {
     uint64_t refused_count; /* PD_IO */
     uint64_t in_flight_count;
     uint64_t latency_sum_us;
-    uint64_t producer_count;     /* made since opening: 1 + how often it had to be replaced */
+    uint64_t replaced_count;     /* producers that had to be replaced */
     uint64_t consumer_count;     /* made since opening */
     uint64_t read_count;         /* records */
     uint64_t read_size;          /* bytes of key and value */

@@ -1,11 +1,10 @@
 /* kafka_private.h -- what the files of log/kafka share.
  *
- * Threads, besides librdkafka's own:
- *   acks    drains the producers' delivery reports and sends them to the loops, one mail per loop
- *           and batch (a port);
- *   chores  whatever may block: making and destroying handles, stopping streams, metadata.
- * A *session* is one producer (rd_kafka_t), shared by all writers that were opened while it was the
- * current one. A *stream* is one partition that one consumer handle fetches; it belongs to one
+ * One thread, *chores*, besides librdkafka's own: whatever may block (making and destroying
+ * handles, stopping streams, metadata). A *session* is one producer (rd_kafka_t), shared by the
+ * writers of one loop that were opened while it was that loop's current one; the loop takes its
+ * delivery reports itself. Nobody's writers: it is a spare, for whichever loop comes next, and the
+ * chores thread's. A *stream* is one partition that one consumer handle fetches; it belongs to one
  * reader at a time, which takes from its queue on its own loop. librdkafka's callbacks only post
  * mail. */
 #ifndef PD_LOG_KAFKA_PRIVATE_H
@@ -20,15 +19,15 @@
 
 typedef struct pdi_kafka pdi_kafka_t;
 typedef struct pdi_kafka_handle pdi_kafka_handle_t;
-typedef struct pdi_kafka_port pdi_kafka_port_t;
 typedef struct pdi_kafka_reader pdi_kafka_reader_t;
 typedef struct pdi_kafka_session pdi_kafka_session_t;
 typedef struct pdi_kafka_stream pdi_kafka_stream_t;
 typedef struct pdi_kafka_writer pdi_kafka_writer_t;
 
 enum {
-    PDI_KAFKA_SESSIONS_MAX = 4,           /* alive at a time, unless the newest is dead */
-    PDI_KAFKA_BATCH_COUNT = 1024,         /* records that a reader takes from its stream at most */
+    PDI_KAFKA_SESSIONS_MAX = 4,   /* of a loop at a time, unless the newest is dead */
+    PDI_KAFKA_SPARE_COUNT = 2,    /* made at opening: for the front's loop and an engine's */
+    PDI_KAFKA_BATCH_COUNT = 1024, /* records that a reader takes from its stream at most */
     PDI_KAFKA_BATCH_OVERHEAD = 64 * 1024, /* what a batch of one record has beside its bytes */
     PDI_KAFKA_NAME_SIZE = 256,
 };
@@ -53,30 +52,20 @@ typedef struct pdi_kafka_partition {
         first_acked; /* while there are watchers: the lowest since the first one came */
 } pdi_kafka_partition_t;
 
-/* The way back to one loop. */
-struct pdi_kafka_port {
-    pdi_kafka_port_t *next;
-    pd_loop_t *loop;
-    pd_mail_t mail;
-    pthread_mutex_t mutex; /* guards the next three */
-    bool posted;
-    pd_log_append_t *first, *last;
-    /* The acks thread's own: what this batch completes. */
-    pd_log_append_t *batch_first, *batch_last;
-    pdi_kafka_port_t *next_touched;
-    bool touched;
-};
-
 struct pdi_kafka_session {
     pdi_kafka_t *log;
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
     rd_kafka_topic_t *topics[PD_LOG_TOPIC_COUNT];
-    pd_mail_t mail; /* to the acks thread: reports are there */
+    pd_mail_t mail; /* to `loop`: reports are there; on its way while `mailed` */
     _Atomic(bool) mailed;
-    pd_mail_t end_mail; /* to the acks thread, then to the chores thread */
-    bool ending;        /* the acks thread's own */
-    /* Under log->mutex. */
+    pd_mail_t end_mail; /* to the chores thread */
+    bool ending;        /* the chores thread's own */
+    /* Its writers', or the chores thread's while it has none. Changed while the queue's callback is
+     * off, which reads it. */
+    _Atomic(pd_loop_t *) loop;
+    /* This and the above under log->mutex. */
+    bool draining; /* the loop is taking reports */
     pdi_kafka_session_t *next;
     uint32_t writer_count;
     uint32_t closing_count;
@@ -87,7 +76,6 @@ struct pdi_kafka_session {
 struct pdi_kafka_writer {
     pd_log_writer_t base; /* first: converts */
     pdi_kafka_session_t *session;
-    pdi_kafka_port_t *port;
     pdi_kafka_partition_t *partition;
     pd_mail_t mail; /* to itself: parked appends may be due */
     bool mailed;
@@ -147,17 +135,11 @@ struct pdi_kafka {
     int64_t read_timeout_ns;
     char topic_names[PD_LOG_TOPIC_COUNT][PDI_KAFKA_NAME_SIZE];
     pdi_kafka_partition_t *partitions[PD_LOG_TOPIC_COUNT];
-    pd_loop_event_t *acks_loop;
     pd_loop_event_t *chores_loop;
-    pd_loop_t *acks;
     pd_loop_t *chores;
-    pdi_kafka_port_t *touched; /* the acks thread's own */
 
     pthread_mutex_t mutex; /* guards the rest down to the counters */
-    pthread_cond_t changed;
-    pdi_kafka_port_t *ports;
     pdi_kafka_session_t *sessions;
-    pdi_kafka_session_t *current; /* one of them, or NULL */
     pdi_kafka_handle_t *handles;
     rd_kafka_t *first_consumer; /* of one of them; constant */
     pdi_kafka_stream_t *streams;
@@ -169,7 +151,7 @@ struct pdi_kafka {
     pd_timer_t sweep_timer; /* the chores thread's own */
 
     _Atomic(uint64_t) append_count, append_size, acked_count, unknown_count, unsent_count;
-    _Atomic(uint64_t) refused_count, latency_sum_us, producer_count, consumer_count, read_count,
+    _Atomic(uint64_t) refused_count, latency_sum_us, replaced_count, consumer_count, read_count,
         read_size;
     _Atomic(uint64_t) broker_error_count, completed_count;
 };
@@ -195,20 +177,15 @@ void pdi_kafka_query_topic(pd_log_t *log, pd_log_topic_query_t *query);
 pd_status_t pdi_kafka_prepare_topics(pdi_kafka_t *log, const pd_log_kafka_options_t *options,
                                      rd_kafka_t *rk, pd_error_t *error) PD_MUST_USE;
 
-/* port.c */
-pdi_kafka_port_t *pdi_kafka_port_get(pdi_kafka_t *log, pd_loop_t *loop);
-void pdi_kafka_port_free(pdi_kafka_port_t *port);
-/* Both @thread acks. */
-void pdi_kafka_port_add(pdi_kafka_t *log, pdi_kafka_port_t *port, pd_log_append_t *append);
-void pdi_kafka_port_flush(pdi_kafka_t *log);
-
 /* session.c */
 /* What the contract calls a failure, when the record is surely not in the log. */
 pd_status_t pdi_kafka_unsent_status(rd_kafka_resp_err_t code);
-/* The current session, with one writer more. */
-pd_status_t pdi_kafka_session_join(pdi_kafka_t *log, pdi_kafka_session_t **session,
+/* A session without writers. */
+pd_status_t pdi_kafka_session_add_spare(pdi_kafka_t *log, pd_error_t *error) PD_MUST_USE;
+/* The loop's current session, with one writer more. @thread loop */
+pd_status_t pdi_kafka_session_join(pdi_kafka_t *log, pd_loop_t *loop, pdi_kafka_session_t **session,
                                    pd_error_t *error) PD_MUST_USE;
-/* One writer less. */
+/* One writer less. @thread loop */
 void pdi_kafka_session_leave(pdi_kafka_session_t *session);
 /* A writer is closing. @thread any */
 void pdi_kafka_session_closing(pdi_kafka_session_t *session);
@@ -216,6 +193,10 @@ void pdi_kafka_session_closing(pdi_kafka_session_t *session);
 void pdi_kafka_session_hurry(pdi_kafka_session_t *session);
 /* New writers get another one. `dead`: it cannot send any more. @thread any */
 void pdi_kafka_session_retire(pdi_kafka_session_t *session, bool dead);
+/* At the end, no writers are left: no mail comes from librdkafka any more. */
+void pdi_kafka_quiet_sessions(pdi_kafka_t *log);
+/* After that, and after the chores thread has ended. */
+void pdi_kafka_free_sessions(pdi_kafka_t *log);
 
 /* writer.c */
 pd_status_t pdi_kafka_open_writer(pd_log_t *log, const pd_log_handle_options_t *options,

@@ -1,6 +1,13 @@
 /* session.c -- producers: their delivery reports, their end, their successors.
  *
- *   current ──an outcome is unknown, or fatal──▶ retired ──last writer left──▶ ending ──▶ freed
+ *             ┌──────last writer left──────┐
+ *             ▼                            │
+ *   made ──▶ spare ──a loop's writer──▶ current ──an outcome is unknown, or fatal──▶ retired
+ *                                                                   last writer left ──▶ freed
+ *
+ * A session belongs to the loop of its writers, which takes the reports from librdkafka's queue
+ * itself, so that an acknowledgement wakes one thread only. While it has no writers, in the
+ * beginning and between two of them, it is a spare: connected, and the chores thread's.
  *
  * A session is retired when an outcome is unknown, because librdkafka then waits for everything in
  * flight to all brokers before it goes on under another producer id, which may take as long as a
@@ -64,8 +71,8 @@ static void note_acked(pdi_kafka_partition_t *partition, int64_t offset)
         ;
 }
 
-/* Writes the outcome into the append. While it travels to its loop, `time_ms` of one that failed
- * holds librdkafka's code; of others it stays the one that was sent. (The report's is another one
+/* Writes the outcome into the append. Until its turn has come, `time_ms` of one that failed holds
+ * librdkafka's code; of others it stays the one that was sent. (The report's is another one
  * for a batch that a broker had already when it came again: the broker answers with the newest of
  * the batch's, and librdkafka takes it for all of them.) */
 static void take_report(pdi_kafka_session_t *session, const rd_kafka_message_t *message)
@@ -85,7 +92,7 @@ static void take_report(pdi_kafka_session_t *session, const rd_kafka_message_t *
             pdi_kafka_session_retire(session, false);
     }
     atomic_fetch_add(&writer->partition->settled_count, 1);
-    pdi_kafka_port_add(log, writer->port, append);
+    pdi_kafka_writer_arrived(append);
 }
 
 static void take_reports(pdi_kafka_session_t *session, rd_kafka_event_t *event)
@@ -113,34 +120,31 @@ static void take_error(pdi_kafka_session_t *session, rd_kafka_event_t *event)
     add(&session->log->broker_error_count, 1); /* its text is among librdkafka's diagnostics */
 }
 
-static void free_session(pd_mail_t *mail)
+static void destroy(pdi_kafka_session_t *session)
 {
-    pdi_kafka_session_t *session = PD_CONTAINER_OF(mail, pdi_kafka_session_t, end_mail);
-    pdi_kafka_t *log = session->log;
-    pdi_kafka_session_t **link;
-
     for (int i = 0; i < PD_LOG_TOPIC_COUNT; i++)
         rd_kafka_topic_destroy(session->topics[i]);
     rd_kafka_queue_destroy(session->queue);
     rd_kafka_destroy(session->rk);
+    pd_free(session);
+}
+
+static void free_session(pdi_kafka_session_t *session)
+{
+    pdi_kafka_t *log = session->log;
+    pdi_kafka_session_t **link;
+
     pthread_mutex_lock(&log->mutex);
     link = &log->sessions;
     while (*link != session)
         link = &(*link)->next;
     *link = session->next;
-    pthread_cond_signal(&log->changed);
     pthread_mutex_unlock(&log->mutex);
-    pd_free(session);
-}
-
-static void to_chores(pdi_kafka_session_t *session)
-{
-    session->end_mail.run = free_session;
-    pd_loop_post(session->log->chores, &session->end_mail);
+    destroy(session);
 }
 
 /* Nothing is in flight and nobody will send: no more reports can come, only a mail that is already
- * posted. */
+ * posted. @thread chores */
 static void end(pd_mail_t *mail)
 {
     pdi_kafka_session_t *session = PD_CONTAINER_OF(mail, pdi_kafka_session_t, end_mail);
@@ -148,22 +152,60 @@ static void end(pd_mail_t *mail)
     rd_kafka_queue_cb_event_enable(session->queue, NULL, NULL);
     session->ending = true;
     if (!atomic_load(&session->mailed))
-        to_chores(session);
+        free_session(session);
 }
 
-static void drain(pd_mail_t *mail)
+/* Under log->mutex. */
+static bool is_spare(const pdi_kafka_session_t *session)
 {
-    enum { EVENTS_PER_FLUSH = 16 };
-    pdi_kafka_session_t *session = PD_CONTAINER_OF(mail, pdi_kafka_session_t, mail);
-    rd_kafka_event_t *event;
-    uint32_t count = 0;
+    return atomic_load(&session->loop) == session->log->chores;
+}
 
-    atomic_store(&session->mailed, false);
-    if (session->ending) {
-        to_chores(session);
+/* Under log->mutex. */
+static void end_if_retired(pdi_kafka_session_t *session)
+{
+    if (!session->retired || !is_spare(session))
         return;
-    }
-    while ((event = rd_kafka_queue_poll(session->queue, 0))) {
+    session->end_mail.run = end;
+    pd_loop_post(session->log->chores, &session->end_mail);
+}
+
+/* @thread librdkafka's: only posts. */
+static void on_ready(rd_kafka_t *rk, void *ctx)
+{
+    pdi_kafka_session_t *session = ctx;
+
+    if (!atomic_exchange(&session->mailed, true))
+        pd_loop_post(atomic_load(&session->loop), &session->mail);
+}
+
+/* Under log->mutex. */
+static void bind_to(pdi_kafka_session_t *session, pd_loop_t *loop)
+{
+    rd_kafka_queue_cb_event_enable(session->queue, NULL, NULL);
+    atomic_store(&session->loop, loop);
+    rd_kafka_queue_cb_event_enable(session->queue, on_ready, session);
+    on_ready(session->rk, session); /* only the first event in an empty queue calls */
+}
+
+/* Under log->mutex. */
+static void spare_if_unused(pdi_kafka_session_t *session)
+{
+    if (session->writer_count > 0 || session->draining || is_spare(session))
+        return;
+    bind_to(session, session->log->chores);
+    end_if_retired(session);
+}
+
+/* False: more are there. */
+static bool take_events(pdi_kafka_session_t *session)
+{
+    enum { EVENTS_MAX = 64 }; /* then others on the loop get their turn */
+    rd_kafka_event_t *event;
+
+    for (int count = 0; count < EVENTS_MAX; count++) {
+        if (!(event = rd_kafka_queue_poll(session->queue, 0)))
+            return true;
         switch (rd_kafka_event_type(event)) {
         case RD_KAFKA_EVENT_DR:
             take_reports(session, event);
@@ -175,29 +217,50 @@ static void drain(pd_mail_t *mail)
             break;
         }
         rd_kafka_event_destroy(event);
-        if (++count % EVENTS_PER_FLUSH == 0)
-            pdi_kafka_port_flush(session->log);
     }
-    pdi_kafka_port_flush(session->log);
+    return false;
 }
 
-/* @thread librdkafka's: only posts. */
-static void on_ready(rd_kafka_t *rk, void *ctx)
+/* The mail may have been on its way while the session moved to another loop. */
+static bool begin_drain(pdi_kafka_session_t *session)
 {
-    pdi_kafka_session_t *session = ctx;
+    pd_loop_t *loop;
 
-    if (!atomic_exchange(&session->mailed, true))
-        pd_loop_post(session->log->acks, &session->mail);
+    pthread_mutex_lock(&session->log->mutex);
+    loop = atomic_load(&session->loop);
+    session->draining = pd_loop_is_current(loop);
+    pthread_mutex_unlock(&session->log->mutex);
+    return session->draining;
 }
 
-/* Under log->mutex. Makes the current session if there is none. */
-static pd_status_t make_current(pdi_kafka_t *log, pd_error_t *error)
+static void drain(pd_mail_t *mail)
+{
+    pdi_kafka_session_t *session = PD_CONTAINER_OF(mail, pdi_kafka_session_t, mail);
+    pdi_kafka_t *log = session->log;
+
+    if (!begin_drain(session)) {
+        pd_loop_post(atomic_load(&session->loop), mail);
+        return;
+    }
+    atomic_store(&session->mailed, false);
+    if (session->ending) {
+        free_session(session);
+        return;
+    }
+    if (!take_events(session))
+        on_ready(session->rk, session);
+    pthread_mutex_lock(&log->mutex);
+    session->draining = false;
+    spare_if_unused(session);
+    pthread_mutex_unlock(&log->mutex);
+}
+
+/* Under log->mutex. A spare. */
+static pd_status_t make(pdi_kafka_t *log, pdi_kafka_session_t **out, pd_error_t *error)
 {
     pdi_kafka_session_t *session;
     rd_kafka_t *rk;
 
-    if (log->current)
-        return PD_OK;
     PD_TRY(pdi_kafka_new_producer(log, &rk, error));
     session = PD_NEW(pdi_kafka_session_t);
     session->log = log;
@@ -208,36 +271,58 @@ static pd_status_t make_current(pdi_kafka_t *log, pd_error_t *error)
         session->topics[i] = rd_kafka_topic_new(rk, log->topic_names[i], NULL);
         PD_ASSERT(session->topics[i]);
     }
-    rd_kafka_queue_cb_event_enable(session->queue, on_ready, session);
-    on_ready(rk, session); /* only the first event in an empty queue calls: some may be there */
     session->next = log->sessions;
     log->sessions = session;
-    log->current = session;
-    add(&log->producer_count, 1);
+    bind_to(session, log->chores);
+    *out = session;
     return PD_OK;
 }
 
-pd_status_t pdi_kafka_session_join(pdi_kafka_t *log, pdi_kafka_session_t **session,
-                                   pd_error_t *error)
+pd_status_t pdi_kafka_session_add_spare(pdi_kafka_t *log, pd_error_t *error)
 {
+    pdi_kafka_session_t *session;
     pd_status_t status;
 
     pthread_mutex_lock(&log->mutex);
-    status = make_current(log, error);
-    if (status == PD_OK)
-        log->current->writer_count++;
-    *session = log->current;
+    status = make(log, &session, error);
     pthread_mutex_unlock(&log->mutex);
     return status;
 }
 
-/* Under log->mutex. */
-static void end_if_unused(pdi_kafka_session_t *session)
+/* Under log->mutex. The loop's own, else a spare; NULL: there is none. */
+static pdi_kafka_session_t *find(pdi_kafka_t *log, pd_loop_t *loop)
 {
-    if (!session->retired || session->writer_count > 0)
-        return;
-    session->end_mail.run = end;
-    pd_loop_post(session->log->acks, &session->end_mail);
+    pdi_kafka_session_t *spare = NULL;
+
+    for (pdi_kafka_session_t *session = log->sessions; session; session = session->next) {
+        if (session->retired)
+            continue;
+        if (atomic_load(&session->loop) == loop)
+            return session;
+        if (is_spare(session) && !session->draining)
+            spare = session;
+    }
+    return spare;
+}
+
+pd_status_t pdi_kafka_session_join(pdi_kafka_t *log, pd_loop_t *loop, pdi_kafka_session_t **out,
+                                   pd_error_t *error)
+{
+    pdi_kafka_session_t *session;
+    pd_status_t status = PD_OK;
+
+    pthread_mutex_lock(&log->mutex);
+    session = find(log, loop);
+    if (!session)
+        status = make(log, &session, error);
+    if (status == PD_OK) {
+        if (is_spare(session))
+            bind_to(session, loop);
+        session->writer_count++;
+    }
+    pthread_mutex_unlock(&log->mutex);
+    *out = session;
+    return status;
 }
 
 void pdi_kafka_session_leave(pdi_kafka_session_t *session)
@@ -248,7 +333,7 @@ void pdi_kafka_session_leave(pdi_kafka_session_t *session)
     PD_ASSERT(session->writer_count > 0 && session->closing_count > 0);
     session->writer_count--;
     session->closing_count--;
-    end_if_unused(session);
+    spare_if_unused(session);
     pthread_mutex_unlock(&log->mutex);
 }
 
@@ -259,12 +344,13 @@ void pdi_kafka_session_closing(pdi_kafka_session_t *session)
     pthread_mutex_unlock(&session->log->mutex);
 }
 
-static uint32_t count_sessions(const pdi_kafka_t *log)
+/* Under log->mutex. Of the same loop. */
+static uint32_t count_siblings(const pdi_kafka_session_t *self)
 {
     uint32_t count = 0;
 
-    for (const pdi_kafka_session_t *session = log->sessions; session; session = session->next)
-        count++;
+    for (pdi_kafka_session_t *session = self->log->sessions; session; session = session->next)
+        count += atomic_load(&session->loop) == atomic_load(&self->loop);
     return count;
 }
 
@@ -274,11 +360,10 @@ void pdi_kafka_session_retire(pdi_kafka_session_t *session, bool dead)
 
     pthread_mutex_lock(&log->mutex);
     session->dead = session->dead || dead;
-    if (!session->retired && (session->dead || count_sessions(log) < PDI_KAFKA_SESSIONS_MAX)) {
+    if (!session->retired && (session->dead || count_siblings(session) < PDI_KAFKA_SESSIONS_MAX)) {
         session->retired = true;
-        PD_ASSERT(log->current == session);
-        log->current = NULL;
-        end_if_unused(session);
+        add(&log->replaced_count, 1);
+        end_if_retired(session);
     }
     pthread_mutex_unlock(&log->mutex);
 }
@@ -297,4 +382,24 @@ void pdi_kafka_session_hurry(pdi_kafka_session_t *session)
     pdi_kafka_session_retire(session, true);
     rd_kafka_purge(session->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
                                     RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
+void pdi_kafka_quiet_sessions(pdi_kafka_t *log)
+{
+    pthread_mutex_lock(&log->mutex);
+    for (pdi_kafka_session_t *session = log->sessions; session; session = session->next) {
+        PD_ASSERT(is_spare(session));
+        rd_kafka_queue_cb_event_enable(session->queue, NULL, NULL);
+    }
+    pthread_mutex_unlock(&log->mutex);
+}
+
+void pdi_kafka_free_sessions(pdi_kafka_t *log)
+{
+    while (log->sessions) {
+        pdi_kafka_session_t *session = log->sessions;
+
+        log->sessions = session->next;
+        destroy(session);
+    }
 }

@@ -307,11 +307,10 @@ pd_status_t pdi_kafka_open_writer(pd_log_t *base, const pd_log_handle_options_t 
     if (options->partition >= base->info.partition_counts[options->topic])
         return pd_error_set(error, PD_NOT_FOUND, "topic %s has no partition %u",
                             log->topic_names[options->topic], options->partition);
-    PD_TRY(pdi_kafka_session_join(log, &session, error));
+    PD_TRY(pdi_kafka_session_join(log, options->loop, &session, error));
     writer = PD_NEW(pdi_kafka_writer_t);
     writer->base = (pd_log_writer_t){base, options->loop, options->topic, options->partition};
     writer->session = session;
-    writer->port = pdi_kafka_port_get(log, options->loop);
     writer->partition = &log->partitions[options->topic][options->partition];
     writer->mail.run = on_mail;
     writer->close_timer.fire = on_close_timer;

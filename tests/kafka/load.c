@@ -230,12 +230,12 @@ static void report(harness_t *harness)
     for (int i = 0; i < LOG_SUITE_PARTITIONS; i++)
         writer_count += lanes[i].generation_count;
     printf("{\"appends\": %llu, \"acked\": %llu, \"unknown\": %llu, \"unsent\": %llu, "
-           "\"refused\": %llu, \"writers\": %llu, \"producers\": %llu, \"longest_ms\": "
+           "\"refused\": %llu, \"writers\": %llu, \"replaced\": %llu, \"longest_ms\": "
            "[%lld, %lld, %lld]}\n",
            (unsigned long long)stats.append_count, (unsigned long long)stats.acked_count,
            (unsigned long long)stats.unknown_count, (unsigned long long)stats.unsent_count,
            (unsigned long long)stats.refused_count, (unsigned long long)writer_count,
-           (unsigned long long)stats.producer_count, (long long)(lanes[0].longest_ns / 1000000),
+           (unsigned long long)stats.replaced_count, (long long)(lanes[0].longest_ns / 1000000),
            (long long)(lanes[1].longest_ns / 1000000), (long long)(lanes[2].longest_ns / 1000000));
 }
 
