@@ -156,7 +156,8 @@ static void on_read(pd_log_read_t *read)
 static bool reads_on(const pd_partition_t *partition)
 {
     if (pdi_partition_is_writer(partition))
-        return TAILQ_EMPTY(&partition->pendings) && !partition->options.log->info.exclusive;
+        return !partition->watch_armed && TAILQ_EMPTY(&partition->pendings) &&
+               !partition->options.log->info.exclusive;
     return follows(partition);
 }
 

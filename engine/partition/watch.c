@@ -3,7 +3,9 @@
  * was idle, and whether its own records come back.
  *
  * Idle, it waits at the tail of the log like any follower: no traffic, and it hears of a new owner
- * at once. Busy, it does not read what it has written; a timer looks whether it gets on:
+ * at once. Busy, which it is until a whole WATCH_NS has passed without an append, it does not read
+ * what it has written: each append would cost the broker a Fetch as well, and a new owner's record
+ * is noticed by the hole that it leaves. A timer looks whether it gets on:
  *   - nothing acknowledged for standstill_ns while the log grew: it is stuck, and gives up;
  *   - the oldest append unacknowledged for ACKNOWLEDGED_NS: so is its writer. */
 #include "base/diag.h"
@@ -122,13 +124,12 @@ static void on_watch(pd_timer_t *timer)
     partition->watch_armed = false;
     if (!pdi_partition_is_writer(partition))
         return;
-    if (TAILQ_EMPTY(&partition->pendings)) {
-        pdi_follow_read(partition);
-        return;
-    }
     if (partition->expected_offset != partition->watched_offset) {
         partition->watched_offset = partition->expected_offset;
         partition->stalled_since_ns = now_ns;
+    } else if (TAILQ_EMPTY(&partition->pendings)) {
+        pdi_follow_read(partition);
+        return;
     } else if (now_ns - partition->stalled_since_ns >= ACKNOWLEDGED_NS) {
         give_up(partition, PD_UNKNOWN_OUTCOME, "nothing is acknowledged");
         return;
@@ -148,9 +149,14 @@ static void arm(pd_partition_t *partition)
 
 void pdi_watch_appended(pd_partition_t *partition)
 {
-    if (partition->watch_armed || partition->options.log->info.exclusive)
+    const pdi_pending_t *oldest = TAILQ_FIRST(&partition->pendings);
+
+    if (partition->options.log->info.exclusive)
+        return;
+    if (!oldest || !TAILQ_NEXT(oldest, link))
+        partition->stalled_since_ns = pd_partition_now_ns(partition);
+    if (partition->watch_armed)
         return;
     partition->watched_offset = partition->expected_offset;
-    partition->stalled_since_ns = pd_partition_now_ns(partition);
     arm(partition);
 }

@@ -183,15 +183,19 @@ static void until_state(bed_t *bed, one_node_t *node, pd_partition_state_t state
     UNTIL(bed, status_of(node).state == state);
 }
 
-/* Everything that goes on without a clock, and what the clock brings within the time. */
+static void fire_nothing(pd_timer_t *timer)
+{
+}
+
+/* Everything that goes on within the time, to its very end. */
 static void run_for(bed_t *bed, int64_t ns)
 {
     int64_t until_ns = bed->loop.now_ns + ns;
+    pd_timer_t timer = {.fire = fire_nothing};
 
-    for (int i = 0; i < STEP_MAX && bed->loop.now_ns < until_ns; i++) {
-        if (!manual_loop_step(&bed->loop))
-            return;
-    }
+    pd_loop_timer_start(&bed->loop.loop, &timer, until_ns);
+    UNTIL(bed, bed->loop.now_ns >= until_ns);
+    pd_loop_timer_stop(&bed->loop.loop, &timer);
 }
 
 static void same_tables(bed_t *bed)
@@ -383,6 +387,50 @@ static void test_an_old_decision_is_not_carried_out(void **state)
     assert_int_equal(status_of(&bed->a).state, PD_PARTITION_OWNER);
 }
 
+static bool waits_at_the_tail(const one_node_t *node)
+{
+    return node->partition->reader->reading;
+}
+
+static void test_an_owner_waits_at_the_tail_only_while_it_is_idle(void **state)
+{
+    bed_t *bed = *state;
+
+    a_owns_b_follows(bed);
+    run_for(bed, 2 * S);
+    assert_true(waits_at_the_tail(&bed->a));
+    for (int i = 0; i < 20; i++) {
+        one_call_t *call = write_to(bed, &bed->a);
+
+        UNTIL(bed, call->finished);
+        run_for(bed, 100 * MS);
+        assert_false(waits_at_the_tail(&bed->a));
+    }
+    run_for(bed, 2 * S);
+    assert_true(waits_at_the_tail(&bed->a));
+    b_takes_over(bed);
+    until_state(bed, &bed->a, PD_PARTITION_FOLLOWING);
+}
+
+/* An append that waits for less than that is no standstill, whatever was before it. */
+static void test_slow_acknowledgements_are_no_standstill(void **state)
+{
+    bed_t *bed = *state;
+    pd_log_memory_faults_t faults = {.ack_min_ns = 200 * MS, .ack_max_ns = 200 * MS};
+
+    a_owns_b_follows(bed);
+    bed->a.partition->options.standstill_ns = 300 * MS;
+    pd_log_memory_set_faults(bed->storage, &faults);
+    for (int i = 0; i < 20; i++) {
+        one_call_t *call = write_to(bed, &bed->a);
+
+        UNTIL(bed, call->finished);
+        assert_false(call->refused);
+        run_for(bed, 40 * MS * i);
+    }
+    assert_int_equal(bed->a.state_counts[PD_PARTITION_LOST], 0);
+}
+
 static void test_a_stuck_owner_gives_up(void **state)
 {
     bed_t *bed = *state;
@@ -451,6 +499,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_released_partition_comes_back, make, drop),
         cmocka_unit_test_setup_teardown(test_not_wanted_any_more, make, drop),
         cmocka_unit_test_setup_teardown(test_an_old_decision_is_not_carried_out, make, drop),
+        cmocka_unit_test_setup_teardown(test_an_owner_waits_at_the_tail_only_while_it_is_idle, make,
+                                        drop),
+        cmocka_unit_test_setup_teardown(test_slow_acknowledgements_are_no_standstill, make, drop),
         cmocka_unit_test_setup_teardown(test_a_stuck_owner_gives_up, make, drop),
         cmocka_unit_test_setup_teardown(test_nothing_lands, make, drop),
         cmocka_unit_test_setup_teardown(test_a_failed_disk_is_tried_again, make, drop),
