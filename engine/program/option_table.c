@@ -101,9 +101,11 @@ static const pd_config_option_t options[PDI_OPTION_COUNT] = {
         .since = V2, .section = CLUSTER,
         .help = "A node gives a partition up that has not moved for so long while its log grew."},
 
-    [PDI_OPTION_ENGINE_THREADS] = {.name = "engine-threads", .type = PD_CONFIG_INT, .min = 1,
-        .max = 16, .programs = BOTH, .default_text = "1", .since = V1, .section = ENGINE,
-        .help = "Threads that own the partitions; at most one a partition (`dev` has 4)."},
+    [PDI_OPTION_ENGINE_THREADS] = {.name = "engine-threads", .type = PD_CONFIG_INT, .min = 0,
+        .max = 16, .programs = BOTH, .default_text = "0", .since = V1, .section = ENGINE,
+        .help = "Threads of their own for the partitions; at most one a partition (`dev` has 4). "
+                "0: the thread of the connections does it, which is best where there are few "
+                "cores, or few callers."},
     [PDI_OPTION_PARTITION_CACHE_SIZE] = {.name = "partition-cache-size", .type = PD_CONFIG_SIZE,
         .min = MIB, .max = 64 * GIB, .programs = BOTH, .default_text = "64MiB", .since = V2,
         .section = ENGINE, .help = "Workflows kept in memory, of each partition."},

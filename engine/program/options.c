@@ -175,7 +175,7 @@ static pd_status_t resolve(pd_program_options_t *self, uint32_t program, pd_erro
     const pd_config_t *config = self->config;
 
     self->data_path = pd_config_text(config, PDI_OPTION_DATA);
-    self->loop_count = (uint32_t)pd_config_number(config, PDI_OPTION_ENGINE_THREADS);
+    self->engine_thread_count = (uint32_t)pd_config_number(config, PDI_OPTION_ENGINE_THREADS);
     self->store_cache_size_max = (size_t)pd_config_number(config, PDI_OPTION_PARTITION_CACHE_SIZE);
     self->block_cache_size = (size_t)pd_config_number(config, PDI_OPTION_BLOCK_CACHE_SIZE);
     self->write_buffer_size = (size_t)pd_config_number(config, PDI_OPTION_WRITE_BUFFER_SIZE);
@@ -186,11 +186,11 @@ static pd_status_t resolve(pd_program_options_t *self, uint32_t program, pd_erro
         self->log_level = PD_DIAG_DEBUG;
     resolve_address(config, PDI_OPTION_METRICS_LISTEN, &self->metrics_listen);
     PD_TRY(program == PD_PROGRAM_DEV ? resolve_dev(self, error) : resolve_serve(self, error));
-    if (self->loop_count > self->partition_count)
+    if (self->engine_thread_count > self->partition_count)
         return pd_error_set(error, PD_INVALID,
                             "%s: engine-threads = %u is more than the %u partitions",
-                            pd_config_origin(config, PDI_OPTION_ENGINE_THREADS), self->loop_count,
-                            self->partition_count);
+                            pd_config_origin(config, PDI_OPTION_ENGINE_THREADS),
+                            self->engine_thread_count, self->partition_count);
     return PD_OK;
 }
 

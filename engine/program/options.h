@@ -38,8 +38,8 @@ typedef struct pd_program_options {
     int64_t commands_retention_ns;
     int64_t heartbeat_interval_ns, node_timeout_ns, standstill_timeout_ns;
 
-    uint32_t loop_count;
-    size_t store_cache_size_max; /* of each partition */
+    uint32_t engine_thread_count; /* 0: the thread of the connections is the engine's, too */
+    size_t store_cache_size_max;  /* of each partition */
     size_t block_cache_size, write_buffer_size;
     size_t flush_size; /* of each partition */
     int64_t flush_delay_ns;

@@ -28,9 +28,11 @@ enum { LOOP_COUNT_MAX = 16, MAILBOX_COUNT = 65536 };
 
 typedef struct server {
     const pd_program_options_t *options;
-    pd_loop_event_t *front; /* main's */
-    pd_loop_event_t *engine[LOOP_COUNT_MAX];
+    pd_loop_event_t *front;                  /* main's */
+    pd_loop_event_t *engine[LOOP_COUNT_MAX]; /* those with a thread of their own */
+    uint32_t thread_count; /* of those; 0: the front's loop is the engine's, too */
     pd_loop_t *engine_loops[LOOP_COUNT_MAX];
+    uint32_t loop_count;
     pd_log_t *log;
     pd_store_shared_t *store_shared;
     pd_record_codec_t *codec, *command_codec, *rejected_codec;
@@ -264,7 +266,7 @@ static void collect(void *ctx)
     server_t *self = ctx;
 
     pd_node_collect_metrics(self->node);
-    for (uint32_t i = 0; i < self->options->loop_count; i++)
+    for (uint32_t i = 0; i < self->thread_count; i++)
         pd_gauge_set(&self->mail_counts[i], pd_loop_event_mail_count(self->engine[i]));
     pd_gauge_set(&self->mail_counts[LOOP_COUNT_MAX], pd_loop_event_mail_count(self->front));
     pd_gauge_set(&self->block_cache_size, (int64_t)pd_store_shared_cache_usage(self->store_shared));
@@ -280,7 +282,7 @@ static pd_status_t open_metrics_port(server_t *self, pd_error_t *error)
     };
     char name[24];
 
-    for (uint32_t i = 0; i < self->options->loop_count; i++) {
+    for (uint32_t i = 0; i < self->thread_count; i++) {
         snprintf(name, sizeof(name), "engine-%u", i);
         pd_metrics_add_gauge(self->metrics, PD_METRIC_LOOP_MAILS, &self->mail_counts[i], name,
                              NULL);
@@ -306,7 +308,10 @@ static void make_loops(server_t *self)
     pd_loop_event_options_t options = {.name = "front", .mailbox_count = MAILBOX_COUNT};
 
     self->front = pd_loop_event_new(&options);
-    for (uint32_t i = 0; i < self->options->loop_count; i++) {
+    self->engine_loops[0] = pd_loop_event_loop(self->front);
+    self->thread_count = self->options->engine_thread_count;
+    self->loop_count = self->thread_count ? self->thread_count : 1;
+    for (uint32_t i = 0; i < self->thread_count; i++) {
         char name[24];
 
         snprintf(name, sizeof(name), "engine-%u", i);
@@ -327,7 +332,7 @@ static void make_node(server_t *self)
         .data_path = self->options->data_path,
         .partition_count = self->options->partition_count,
         .loops = self->engine_loops,
-        .loop_count = self->options->loop_count,
+        .loop_count = self->loop_count,
         .log = self->log,
         .codec = self->codec,
         .command_codec = self->command_codec,
@@ -404,7 +409,7 @@ static void run(server_t *self)
         self->signals[i] = evsignal_new(base, signal_numbers[i], on_signal, self);
         PD_ASSERT(self->signals[i] && event_add(self->signals[i], NULL) == 0);
     }
-    for (uint32_t i = 0; i < self->options->loop_count; i++)
+    for (uint32_t i = 0; i < self->thread_count; i++)
         pd_loop_event_start(self->engine[i]);
     if (self->cluster)
         pd_server_cluster_start(self->cluster);
@@ -414,7 +419,7 @@ static void run(server_t *self)
     pd_loop_event_run(self->front);
     if (self->cluster)
         pd_server_cluster_stop(self->cluster);
-    for (uint32_t i = 0; i < self->options->loop_count; i++)
+    for (uint32_t i = 0; i < self->thread_count; i++)
         pd_loop_event_stop(self->engine[i]);
     for (size_t i = 0; i < PD_ARRAY_COUNT(signal_numbers); i++)
         event_free(self->signals[i]);
@@ -432,7 +437,7 @@ static void unmake(server_t *self)
         pd_frontend_free(self->frontend);
         pd_node_free(self->node);
         pd_server_cluster_free(self->cluster);
-        for (uint32_t i = 0; i < self->options->loop_count; i++)
+        for (uint32_t i = 0; i < self->thread_count; i++)
             pd_loop_event_free(self->engine[i]);
         pd_loop_event_free(self->front);
         pd_record_codec_free(self->codec);
@@ -450,7 +455,7 @@ int pd_server_run(const pd_program_options_t *options, pd_log_t *log, pd_metrics
     pd_error_t error;
     int exit_code;
 
-    PD_ASSERT(options->loop_count > 0 && options->loop_count <= LOOP_COUNT_MAX);
+    PD_ASSERT(options->engine_thread_count <= LOOP_COUNT_MAX);
     self->options = options;
     self->log = log;
     self->metrics = metrics;
