@@ -148,10 +148,11 @@ typedef struct pdi_rebuild {
         PDI_REBUILD_TASKS,
         PDI_REBUILD_DEADLINES,
     } phase;
-    pd_timer_t timer;      /* the next slice */
-    pd_store_walk_t *walk; /* NULL: to be opened */
-    pd_buf_t from;         /* then: where */
-    int64_t begun_ns;      /* backoffs that end later are offered by the clock */
+    pd_timer_t timer;       /* the next slice */
+    pd_store_walk_t *walk;  /* NULL: to be opened */
+    pd_buf_t from;          /* then: where */
+    int64_t begun_ns;       /* backoffs that end later are offered by the clock */
+    int64_t waits_since_ns; /* for a namespace, or since that was last told; 0: does not */
     bool owes_deadlines;
     uint32_t lap;                                            /* of the walk over tasks */
     STAILQ_HEAD(pdi_offer_filters, pd_offer_filter) filters; /* the tasks that it is for */

@@ -7,10 +7,12 @@
  * it does not see what is offered as soon as it is applied. Then the deadlines, once: a backoff
  * that ends meanwhile is the clock's (`begun_ns`), or is over when the activity's row is met, or
  * both. What has changed since the walk saw it is offered in vain. */
+#include "base/diag.h"
 #include "engine/partition/partition_private.h"
 
 #define PAUSE_NS ((int64_t)200 * 1000) /* between two slices others have the loop */
 #define NAMESPACES_PAUSE_NS ((int64_t)5 * 1000000)
+#define NAMESPACE_TOLD_NS ((int64_t)10 * 1000000000)
 
 enum { SLICE_ROW_COUNT = 200 };
 
@@ -80,9 +82,24 @@ static pd_offer_filter_t *filter_all(void)
 /* ---- what the walk tells ---- */
 
 /* Partition 0 tells the namespaces, and may not have come so far on this node. */
-static bool is_known(const pd_partition_t *partition, const char *namespace_id)
+static bool is_known(pd_partition_t *partition, const char *namespace_id)
 {
-    return pd_namespaces_by_id(partition->options.namespaces, namespace_id) != NULL;
+    pdi_rebuild_t *rebuild = &partition->rebuild;
+    int64_t now_ns;
+
+    if (pd_namespaces_by_id(partition->options.namespaces, namespace_id)) {
+        rebuild->waits_since_ns = 0;
+        return true;
+    }
+    now_ns = pd_partition_now_ns(partition);
+    if (!rebuild->waits_since_ns)
+        rebuild->waits_since_ns = now_ns;
+    if (now_ns - rebuild->waits_since_ns >= NAMESPACE_TOLD_NS) {
+        PD_DIAG(PD_DIAG_WARN, "tasks wait for a namespace that this node does not know",
+                "partition=%u namespace_id=%s", partition->options.index, namespace_id);
+        rebuild->waits_since_ns = now_ns;
+    }
+    return false;
 }
 
 static bool on_deadline(void *ctx, const char *namespace_id, const char *workflow_id,
