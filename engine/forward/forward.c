@@ -194,6 +194,7 @@ static bool poll_task_queue(void *ctx, pd_poll_t *poll)
 {
     pd_forward_t *forward = ctx;
 
+    poll->through = pdi_forwarded_by(poll->call);
     if (is_home(forward, poll->ns,
                 poll->normal_task_queue ? poll->normal_task_queue : poll->task_queue)) {
         watch(forward, poll->call, poll_again, poll);

@@ -237,18 +237,24 @@ static void move_to_normal(pd_task_queue_t *queue)
     }
 }
 
-static void answer_polls_of(pd_task_queue_t *queue, const char *worker_instance_key)
+/* All of them when `ends` is NULL. */
+static void answer_polls_of(pd_task_queue_t *queue,
+                            bool (*ends)(const pd_poll_t *poll, const void *ctx), const void *ctx)
 {
     pd_poll_t *poll, *next;
 
     for (poll = TAILQ_FIRST(&queue->polls); poll; poll = next) {
         next = TAILQ_NEXT(poll, link);
-        if (worker_instance_key &&
-            strcmp(pd_pb_str(poll->worker_instance_key), worker_instance_key) != 0)
+        if (ends && !ends(poll, ctx))
             continue;
         unwait(poll);
         answer_empty(poll);
     }
+}
+
+static bool is_workers(const pd_poll_t *poll, const void *worker_instance_key)
+{
+    return strcmp(pd_pb_str(poll->worker_instance_key), worker_instance_key) == 0;
 }
 
 void pd_matching_shutdown_worker(pd_matching_t *matching, const pd_namespace_t *ns,
@@ -260,7 +266,7 @@ void pd_matching_shutdown_worker(pd_matching_t *matching, const pd_namespace_t *
     if (!pd_pb_empty(worker_instance_key)) {
         HASH_ITER (hh, matching->queues, queue, next) {
             if (queue->ns == ns)
-                answer_polls_of(queue, worker_instance_key);
+                answer_polls_of(queue, is_workers, worker_instance_key);
         }
     }
     queue = pd_pb_empty(sticky_task_queue)
@@ -286,6 +292,15 @@ static bool is_void(const pdi_task_t *task, const void *ctx)
     return task->far_node && far->is_void(far->ctx, task->partition_index, task->epoch);
 }
 
+/* Whoever has left waits for its workers' calls to end before it stops, and whoever is cut off must
+ * not swallow tasks. */
+static bool came_through_a_gone(const pd_poll_t *poll, const void *ctx)
+{
+    const pd_matching_far_t *far = ctx;
+
+    return poll->through && !far->is_member(far->ctx, poll->through);
+}
+
 void pd_matching_homes_changed(pd_matching_t *matching)
 {
     pd_task_queue_t *queue, *next;
@@ -294,7 +309,9 @@ void pd_matching_homes_changed(pd_matching_t *matching)
     HASH_ITER (hh, matching->queues, queue, next) {
         pdi_queue_drop_tasks(queue, is_void, &matching->far);
         if (queue->normal_name && !pdi_queue_is_home(queue))
-            answer_polls_of(queue, NULL);
+            answer_polls_of(queue, NULL, NULL);
+        else
+            answer_polls_of(queue, came_through_a_gone, &matching->far);
     }
 }
 
@@ -340,7 +357,7 @@ void pd_matching_stop(pd_matching_t *matching)
     matching->stopped = true;
     pd_loop_timer_stop(matching->loop, &matching->sweep_timer);
     HASH_ITER (hh, matching->queues, queue, next)
-        answer_polls_of(queue, NULL);
+        answer_polls_of(queue, NULL, NULL);
 }
 
 void pd_matching_forget_partition(pd_matching_t *matching, const pd_partition_t *partition)

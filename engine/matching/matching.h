@@ -36,6 +36,7 @@ struct pd_poll {
     const char *build_id;   /* of the worker's version stamp; "": none */
     const char *request_id; /* a UUID made by the frontend: makes starting idempotent */
     int64_t until_ns;       /* answered empty at this time */
+    const char *through;    /* the node that forwarded it; NULL: the worker talks to this one */
     /* Of matching. */
     pd_mail_t mail;
     pd_matching_t *matching; /* the home of its queue */
@@ -78,6 +79,8 @@ typedef struct pd_matching_far {
     bool (*is_home)(void *ctx, const pd_namespace_t *ns, const char *normal_task_queue);
     /* Takes the poll: starts a task of another node for it. `task` is borrowed for the call. */
     void (*start)(void *ctx, pd_poll_t *poll, const pd_offer_t *task);
+    /* Is the node one of the cluster, and alive? */
+    bool (*is_member)(void *ctx, const char *node);
     /* Has the partition an owner newer than that? */
     bool (*is_void)(void *ctx, uint32_t partition_index, int64_t epoch);
     void *ctx;
@@ -99,8 +102,9 @@ void pd_matching_stop(pd_matching_t *matching);
 /* Forgets the tasks of one partition: it was lost, or is about to be rebuilt. */
 void pd_matching_forget_partition(pd_matching_t *matching, const pd_partition_t *partition);
 
-/* Homes may have moved, partitions may have new owners: polls whose home is elsewhere are answered
- * empty, void tasks of other nodes are forgotten. What else has no home here is forgotten later, at
+/* Homes may have moved, nodes have gone, partitions may have new owners: polls whose home is
+ * elsewhere, and those that came through a node that has gone, are answered empty; void tasks of
+ * other nodes are forgotten. What else has no home here is forgotten later, at
  * a time when nobody can believe any more that it is still here. */
 void pd_matching_homes_changed(pd_matching_t *matching);
 

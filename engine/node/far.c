@@ -21,6 +21,17 @@ static void start(void *ctx, pd_poll_t *poll, const pd_offer_t *task)
     far->start(far->ctx, poll, task);
 }
 
+static bool is_member(void *ctx, const char *node)
+{
+    const pd_cluster_view_t *view = ((const pdi_node_matching_t *)ctx)->view;
+
+    for (uint32_t i = 0; view && i < view->member_count; i++) {
+        if (strcmp(view->members[i].name, node) == 0)
+            return true;
+    }
+    return !view;
+}
+
 static bool is_void(void *ctx, uint32_t partition_index, int64_t epoch)
 {
     const pdi_node_matching_t *self = ctx;
@@ -33,7 +44,11 @@ pd_matching_far_t pdi_node_matching_far(pdi_node_matching_t *self)
 {
     if (!self->node->options.far.offer)
         return (pd_matching_far_t){0};
-    return (pd_matching_far_t){.is_home = is_home, .start = start, .is_void = is_void, .ctx = self};
+    return (pd_matching_far_t){.is_home = is_home,
+                               .start = start,
+                               .is_member = is_member,
+                               .is_void = is_void,
+                               .ctx = self};
 }
 
 bool pdi_node_offer_far(pd_node_t *node, const pd_offer_t *offer)

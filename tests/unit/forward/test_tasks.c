@@ -176,6 +176,25 @@ static void a_dead_home_ends_polls_empty(void **state)
     assert_true(steps_task_of(rig, &call)->task_token.len > 0);
 }
 
+/* The one who left still has its connections: it waits for their calls to end. */
+static void a_node_that_has_left_gets_its_polls_back(void **state)
+{
+    rig_t *rig = *state;
+    const char *queue = rig_task_queue(rig, 1, 0);
+    rig_call_t through_the_gone, direct;
+
+    steps_send_poll(rig, 0, queue, &through_the_gone);
+    assert_true(steps_until_open_calls(rig, 1, 1));
+    steps_send_poll(rig, 1, queue, &direct);
+    assert_true(steps_until_open_calls(rig, 1, 2));
+    rig->gone[0] = true;
+    rig->owners[0] = rig->owners[1] = 1;
+    rig_tell_view_to(rig, 1);
+    assert_int_equal(steps_task_of(rig, &through_the_gone)->task_token.len, 0);
+    assert_int_equal(steps_start(rig, 1, rig_workflow_id(rig, owned_by(1), 0), queue), 0);
+    assert_true(steps_task_of(rig, &direct)->task_token.len > 0);
+}
+
 static void a_queue_is_described_by_either_node(void **state)
 {
     rig_t *rig = *state;
@@ -211,6 +230,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_cancelled_poll_takes_no_task, setup, teardown),
         cmocka_unit_test_setup_teardown(a_home_moves, setup, teardown),
         cmocka_unit_test_setup_teardown(a_dead_home_ends_polls_empty, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_node_that_has_left_gets_its_polls_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_queue_is_described_by_either_node, setup, teardown),
         cmocka_unit_test_setup_teardown(a_worker_that_leaves_is_let_go_everywhere, setup, teardown),
     };
