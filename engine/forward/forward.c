@@ -280,6 +280,8 @@ typedef struct view_mail {
     pd_cluster_view_t *view;
 } view_mail_t;
 
+/* The node's loops hear of a view once we have it: what they then offer to other nodes must not be
+ * sent back to them by an older one, to wait where nobody polls. */
 static void run_view(pd_mail_t *mail)
 {
     view_mail_t *self = PD_CONTAINER_OF(mail, view_mail_t, mail);
@@ -289,6 +291,7 @@ static void run_view(pd_mail_t *mail)
     pd_cluster_view_unref(forward->view);
     forward->view = self->view;
     pd_free(self);
+    pd_node_set_view(forward->node, forward->view);
     forward->options.peers.ops->keep(forward->options.peers.ctx, forward->view);
     pdi_routes_retry(forward, true);
     pdi_outboxes_sort_again(forward);
@@ -301,7 +304,6 @@ void pd_forward_set_view(pd_forward_t *forward, pd_cluster_view_t *view)
     self->mail.run = run_view;
     self->forward = forward;
     self->view = pd_cluster_view_ref(view);
-    pd_node_set_view(forward->node, view);
     pd_loop_post(forward->options.loop, &self->mail);
 }
 

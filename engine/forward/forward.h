@@ -47,7 +47,8 @@ void pd_forward_set_node(pd_forward_t *forward, pd_node_t *node);
 void pd_forward_free(pd_forward_t *forward);
 
 pd_router_t pd_forward_router(pd_forward_t *forward);
-/* The cluster has changed: tells the node, too. Takes a reference. @thread any */
+/* The cluster has changed: tells the node, too, once it is known here. Takes a reference.
+ * @thread any */
 void pd_forward_set_view(pd_forward_t *forward, pd_cluster_view_t *view);
 
 #endif

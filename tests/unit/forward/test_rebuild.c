@@ -6,10 +6,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <string.h>
 
 #include "base/os_clock.h"
+#include "engine/node/node_private.h"
 #include "engine/partition/partition_private.h"
 #include "tests/unit/forward/steps.h"
 
@@ -126,6 +128,52 @@ static void a_home_moves_in_the_midst_of_it(void **state)
     await_backlog(rig, 1, queue, WORKFLOW_COUNT);
 }
 
+/* Asks the first node's engine loop which view it has. */
+typedef struct view_question {
+    pd_mail_t mail;
+    const pd_node_t *node;
+    uint64_t version;
+    _Atomic(bool) answered;
+} view_question_t;
+
+static void run_view_question(pd_mail_t *mail)
+{
+    view_question_t *self = PD_CONTAINER_OF(mail, view_question_t, mail);
+
+    self->version = self->node->matchings[0].view->version;
+    atomic_store(&self->answered, true);
+}
+
+static bool is_answered(void *ctx)
+{
+    return atomic_load(&((view_question_t *)ctx)->answered);
+}
+
+static void ask_view(rig_t *rig, view_question_t *question)
+{
+    *question = (view_question_t){.mail.run = run_view_question, .node = rig->nodes[0].node};
+    pd_loop_post(rig->nodes[0].loops[0], &question->mail);
+}
+
+/* What the engine's loop offers by a new view comes to the front: by an older one it would go back
+ * to where the home was. */
+static void a_new_view_comes_to_the_front_first(void **state)
+{
+    rig_t *rig = *state;
+    view_question_t question;
+
+    rig->leaving[0] = true;
+    rig_tell_view(rig);
+    ask_view(rig, &question);
+    while (!is_answered(&question)) /* the front, which is this thread, has no turn */
+        sched_yield();
+    assert_int_equal(question.version, rig->version - 1);
+    while (question.version != rig->version) {
+        ask_view(rig, &question);
+        assert_true(rig_until(rig, is_answered, &question));
+    }
+}
+
 static void homes_move_to_and_fro(void **state)
 {
     rig_t *rig = *state;
@@ -151,6 +199,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_new_owner_offers_each_task_once, setup, teardown),
         cmocka_unit_test_setup_teardown(so_it_does_to_another_nodes_queue, setup, teardown),
         cmocka_unit_test_setup_teardown(a_home_moves_in_the_midst_of_it, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_new_view_comes_to_the_front_first, setup, teardown),
         cmocka_unit_test_setup_teardown(homes_move_to_and_fro, setup, teardown),
     };
 
