@@ -12,6 +12,7 @@ from pathlib import Path
 from tests.kafka import KafkaCluster
 from tests.parity.harness.server import ROOT
 
+from .network import HOST, Network
 from .node import Node
 
 BINARY = ROOT / "build/release/perdure"
@@ -35,7 +36,8 @@ def partition_of(workflow_id: str, count: int) -> int:
 
 
 class Cluster:
-    """`async with Cluster(brokers=3, nodes=3) as cluster:`; everything is gone afterwards."""
+    """`async with Cluster(brokers=3, nodes=3) as cluster:`; everything is gone afterwards. On
+    loopback, or in a network where every node has its own link."""
 
     def __init__(
         self,
@@ -44,12 +46,15 @@ class Cluster:
         partitions: int = 6,
         binary: Path = BINARY,
         options: tuple[str, ...] = (),
+        network: Network | None = None,
     ):
         self.directory = Path(tempfile.mkdtemp(prefix="perdure-cluster-"))
         self.name = f"test-{secrets.token_hex(4)}"
         self.partitions = partitions
         self.binary = Path(binary).resolve()
-        self.kafka = KafkaCluster(brokers, self.directory / "kafka")
+        self.kafka = KafkaCluster(brokers, self.directory / "kafka",
+                                  host=HOST if network else "127.0.0.1")
+        self._network = network
         self._broker_count, self._node_count, self._options = brokers, nodes, options
         self.nodes: list[Node] = []
         self.keep = False
@@ -61,10 +66,10 @@ class Cluster:
                            "--min-insync-replicas", str(min(2, self._broker_count))]
             common = ["--cluster", self.name, "--partitions", str(self.partitions), *replication,
                       "--kafka.bootstrap.servers", self.kafka.bootstrap, *self._options]
-            self.nodes = [Node(self.binary, self.directory, f"n{number}", common)
-                          for number in range(1, self._node_count + 1)]
-            for node in self.nodes:
-                node.launch()
+            for number in range(1, self._node_count + 1):
+                link = self._network.link(number) if self._network else None
+                self.nodes.append(Node(self.binary, self.directory, f"n{number}", common, link))
+                self.nodes[-1].launch()
             await asyncio.gather(*(node.ready() for node in self.nodes))
             await self.settled()
         except BaseException:
@@ -115,7 +120,8 @@ class Cluster:
         end = time.monotonic() + timeout_s
         while True:
             status = await self.status()
-            alive = {node.name for node in self.nodes if node.running and not node.paused}
+            alive = {node.name for node in self.nodes
+                     if node.running and not node.paused and not node.cut_off}
             owners = [one.get("owner") for one in status["partitions"]]
             if len(owners) == self.partitions and all(owner in alive for owner in owners):
                 return status

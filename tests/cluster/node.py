@@ -9,25 +9,29 @@ from pathlib import Path
 from tests.parity.harness.server import Server
 from tests.ports import free_port
 
+from .network import Link
+
 STOP_TIMEOUT_S = 30
 
 
 class Node(Server):
     """Keeps its data directory and its address over its lives; `close()` removes both."""
 
-    def __init__(self, binary: Path, directory: Path, name: str, options: list[str]):
-        super().__init__(name, f"127.0.0.1:{free_port()}")
-        self.binary, self.options = binary, options
+    def __init__(self, binary: Path, directory: Path, name: str, options: list[str],
+                 link: Link | None = None):
+        super().__init__(name, f"{link.host if link else '127.0.0.1'}:{free_port()}")
+        self.binary, self.options, self._link = binary, options, link
         self.directory = str(directory / name)
         Path(self.directory).mkdir()
         self.data = Path(self.directory) / "data"
-        self.paused = False
+        self.paused = self.cut_off = False
 
     def launch(self) -> None:
         """Starts the process without waiting until it is ready."""
         self.paused = False
-        self._spawn([str(self.binary), "serve", "--node", self.name, "--listen", self.address,
-                     "--data", str(self.data), *self.options])
+        self._spawn([*(self._link.enter if self._link else ()), str(self.binary), "serve",
+                     "--node", self.name, "--listen", self.address, "--data", str(self.data),
+                     *self.options])
 
     async def start(self) -> None:
         self.launch()
@@ -51,6 +55,15 @@ class Node(Server):
         os.kill(self.process.pid, signal.SIGCONT)
         self.paused = False
 
+    def cut(self) -> None:
+        """Takes its network away; for a node with a link of its own."""
+        self._link.cut()
+        self.cut_off = True
+
+    def mend(self) -> None:
+        self._link.mend()
+        self.cut_off = False
+
     async def terminate(self) -> int:
         """SIGTERM; returns the exit code. TimeoutExpired when it does not end."""
         self.process.send_signal(signal.SIGTERM)
@@ -64,3 +77,5 @@ class Node(Server):
         if self.running:
             self.process.kill()
             self.process.wait()
+        if self._link:
+            self._link.close()

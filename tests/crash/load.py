@@ -28,6 +28,10 @@ CHANNEL_OPTIONS = [
     ("grpc.max_reconnect_backoff_ms", 100),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.lb_policy_name", "round_robin"),  # of several addresses
+    # As SDKs do, but sooner: a server that is cut off says nothing, and must not be asked for ever.
+    ("grpc.keepalive_time_ms", 1000),
+    ("grpc.keepalive_timeout_ms", 2000),
+    ("grpc.http2.max_pings_without_data", 0),  # as many as it takes
 ]
 AGAIN = {
     grpc.StatusCode.UNAVAILABLE,

@@ -10,12 +10,13 @@ import time
 from pathlib import Path
 
 from tests.cluster.cluster import BINARY, Cluster
+from tests.cluster.network import Network, enter, is_private
 from tests.crash import checker
 from tests.crash.__main__ import Report
 from tests.crash.load import Load
 from tests.parity.harness.server import ROOT
 
-from .faults import FAULTS, PAUSE_S
+from .faults import FAULTS, NEED_LINKS, PAUSE_S
 from .report import table, write
 from .rounds import Round
 
@@ -47,8 +48,9 @@ async def play_round(number: int, name: str, now: Round) -> None:
     await FAULTS[name].play(now)
     now.load.failed()
     felt = ", ".join(f"{felt_s:.2f} s" for felt_s in now.felt_s) or "-"
-    print(f"round {number:3}: {name:14} partition {now.partition}: acknowledged again after {felt};"
-          f" {now.load.ledger.acknowledged - before} acknowledged meanwhile", flush=True)
+    back = f"; owner again after {now.back_s:.1f} s" if now.back_s is not None else ""
+    print(f"round {number:3}: {name:14} partition {now.partition}: acknowledged again after {felt}"
+          f"{back}; {now.load.ledger.acknowledged - before} acknowledged meanwhile", flush=True)
 
 
 async def examine(cluster: Cluster, load: Load, report: Report) -> None:
@@ -89,13 +91,14 @@ async def complaints_of(waiting) -> list[str]:
     return []
 
 
-async def play(options: argparse.Namespace, seed: int, report: Report) -> list:
+async def play(options: argparse.Namespace, seed: int, report: Report,
+               network: Network | None) -> list:
     chance = random.Random(seed)
-    names = options.only or list(FAULTS)
+    names = options.only or [name for name in FAULTS if network or name not in NEED_LINKS]
     order = [names[number % len(names)] for number in range(options.rounds)]
     chance.shuffle(order)
     told = []
-    async with Cluster(binary=options.binary) as cluster:
+    async with Cluster(binary=options.binary, network=network) as cluster:
         load = Load(cluster.address, seed, options.clients)
         try:
             if options.open:
@@ -117,19 +120,31 @@ async def play(options: argparse.Namespace, seed: int, report: Report) -> list:
     return told
 
 
+def private_network(options: argparse.Namespace) -> Network | None:
+    """Begins the whole test anew in a network of its own, where that is possible."""
+    if is_private():
+        return Network()
+    reason = enter("tests.faults", sys.argv[1:])
+    if wanted := sorted(NEED_LINKS.intersection(options.only or [])):
+        sys.exit(f"{', '.join(wanted)}: needs a private network, and there can be none: {reason}")
+    print(f"on loopback, without {', '.join(NEED_LINKS)}: no private network: {reason}", flush=True)
+    return None
+
+
 def main() -> int:
     """Returns the exit code."""
     options = arguments()
     if options.list:
         print("\n".join(f"{one.name:16} {one.about}" for one in FAULTS.values()))
         return 0
+    network = private_network(options)
     seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
     print(f"seed {seed}, {options.rounds} rounds", flush=True)
     report, begin = Report(), time.monotonic()
-    told = asyncio.run(play(options, seed, report))
+    told = asyncio.run(play(options, seed, report, network))
     print("\n".join(table(told)))
     if options.report:
-        write(options.report, options, seed, told, report, time.monotonic() - begin)
+        write(options.report, options, seed, told, report, network, time.monotonic() - begin)
     print(f"{time.monotonic() - begin:.0f} s; --seed {seed}")
     print(f"{report.passed} passed, {report.failed} failed")
     return 1 if report.failed else 0

@@ -9,6 +9,7 @@ from .rounds import Round
 
 # Longer than it takes to be taken for dead, so that a successor has worked when the zombie wakes.
 PAUSE_S = 20.0
+NEED_LINKS = {"cut_off"}  # nodes with links of their own: tests/cluster/network.py
 
 
 @dataclass
@@ -47,6 +48,22 @@ async def owner_paused(now: Round) -> None:
         await now.load_for(now.pause_s)
     finally:
         owner.resume()
+    await now.load_for(1)
+
+
+@fault
+async def cut_off(now: Round) -> None:
+    """The network of a partition's owner is taken away, from all and to all, until others work."""
+    owner = await now.owner()
+    owner.cut()
+    now.interrupted()
+    try:
+        await now.goes_on()
+        await now.cluster.settled()  # without it
+        await now.load_for(now.pause_s)
+    finally:
+        owner.mend()
+    await now.takes_part(owner)
     await now.load_for(1)
 
 

@@ -5,6 +5,8 @@ import datetime
 import statistics
 from pathlib import Path
 
+from tests.cluster.network import Network
+
 
 def table(told: list[tuple[str, float]]) -> list[str]:
     """A line per fault: on how many partitions it was felt, and how long until a command was
@@ -20,7 +22,7 @@ def table(told: list[tuple[str, float]]) -> list[str]:
 
 
 def write(path: Path, options: argparse.Namespace, seed: int, told: list[tuple], report,
-          seconds: float) -> None:
+          network: Network | None, seconds: float) -> None:
     only = "".join(f" --only {name}" for name in options.only or [])
     opened = f" --open {options.open}" if options.open else ""
     opened += f" --clients {options.clients}" if options.clients != 24 else ""
@@ -29,7 +31,7 @@ def write(path: Path, options: argparse.Namespace, seed: int, told: list[tuple],
         "",
         f"{datetime.date.today()}: {options.rounds} rounds in {seconds / 60:.0f} minutes, three "
         "brokers (replication 3, `min.insync.replicas` 2) and three nodes, load and all on one "
-        "machine:",
+        f"machine, {'each node with a link of its own' if network else 'on loopback'}:",
         "",
         "    build/venv/bin/python -m tests.faults "
         f"--rounds {options.rounds} --seed {seed}{opened}{only}",

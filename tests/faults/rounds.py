@@ -13,6 +13,7 @@ from tests.crash.load import AGAIN, Load
 from tests.parity.harness.commands import payloads
 
 GOES_ON_TIMEOUT_S = 120
+TAKES_PART_TIMEOUT_S = 60
 PROBE_TIMEOUT_S = 0.5
 PROBE_PAUSE_S = 0.02
 
@@ -24,6 +25,7 @@ class Round:
         self.cluster, self.load, self.random, self.pause_s = cluster, load, chance, pause_s
         self.partition = chance.randrange(cluster.partitions)
         self.felt_s: list[float] = []  # of each partition concerned
+        self.back_s: float | None = None  # how long a node took to own something again
         self.complaints: list[str] = []
         self._concerned = [self.partition]
         self._probes: list[asyncio.Task] = []
@@ -59,6 +61,17 @@ class Round:
         """Waits for the first command on each partition concerned that is acknowledged after the
         fault."""
         self.felt_s = await asyncio.wait_for(asyncio.gather(*self._probes), GOES_ON_TIMEOUT_S)
+
+    async def takes_part(self, node: Node) -> None:
+        """Waits until a node that had lost its partitions is given one again."""
+        began = time.monotonic()
+        while not any(one["owner"] == node.name
+                      for one in (await self.cluster.status())["partitions"]):
+            if time.monotonic() > began + TAKES_PART_TIMEOUT_S:
+                self.complain(f"{node.name} owns nothing {TAKES_PART_TIMEOUT_S} s after its return")
+                return
+            await self.load_for(0.2)
+        self.back_s = time.monotonic() - began
 
     def watch_gaps(self) -> None:
         """From now on the longest time between two acknowledgements of each partition is looked

@@ -20,7 +20,8 @@ DIE_WITH_PARENT = ["setpriv", "--pdeathsig", "KILL"]
 
 
 class KafkaCluster:
-    """1 or 3 (or more) brokers in KRaft's combined mode, on loopback.
+    """1 or 3 (or more) brokers in KRaft's combined mode, on loopback or on
+    another address of this machine (`host`).
 
         with KafkaCluster(brokers=3) as kafka:
             run("--kafka.bootstrap.servers", kafka.bootstrap)
@@ -32,13 +33,14 @@ class KafkaCluster:
 
     def __init__(self, brokers: int = 1, directory: Path | str | None = None, *,
                  port_base: int = 0, heap_mb: int = 512, session_timeout_ms: int = 3000,
-                 extra: dict[str, str] | None = None, detached: bool = False) -> None:
+                 extra: dict[str, str] | None = None, detached: bool = False,
+                 host: str = "127.0.0.1") -> None:
         if port_base:
             ports = list(range(port_base, port_base + 2 * brokers))
         else:
             ports = free_ports(2 * brokers)
         self.settings = config.Settings(ports[:brokers], ports[brokers:], heap_mb,
-                                        session_timeout_ms, extra or {})
+                                        session_timeout_ms, extra or {}, host)
         self._temporary = directory is None
         self.directory = Path(directory or tempfile.mkdtemp(prefix="pd-kafka-"))
         self._detached = detached
@@ -49,7 +51,7 @@ class KafkaCluster:
     @property
     def bootstrap(self) -> str:
         """For bootstrap.servers."""
-        return ",".join(f"127.0.0.1:{port}" for port in self.settings.ports)
+        return ",".join(map(self.settings.address, range(self.settings.broker_count)))
 
     @property
     def pids(self) -> list[int]:
@@ -111,7 +113,7 @@ class KafkaCluster:
 
     def leader(self, topic: str, partition: int, asked: int | None = None) -> int:
         """Which broker (from 0) leads it, as broker `asked` (default: any) knows; -1: none."""
-        bootstrap = None if asked is None else f"127.0.0.1:{self.settings.ports[asked]}"
+        bootstrap = None if asked is None else self.settings.address(asked)
         for found in self._metadata(topic, bootstrap).get("topics", []):
             if found["topic"] == topic:
                 for one in found["partitions"]:
@@ -154,12 +156,11 @@ class KafkaCluster:
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True)
 
     def _answers(self, node: int, running_count: int) -> bool:
-        port = self.settings.ports[node]
         with socket.socket() as probe:
             probe.settimeout(1)
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
+            if probe.connect_ex((self.settings.host, self.settings.ports[node])) != 0:
                 return False
-        brokers = self._metadata(None, f"127.0.0.1:{port}").get("brokers", [])
+        brokers = self._metadata(None, self.settings.address(node)).get("brokers", [])
         return len(brokers) >= running_count
 
     def _metadata(self, topic: str | None, bootstrap: str | None = None) -> dict:

@@ -33,10 +33,15 @@ class Settings:
     heap_mb: int = 512
     session_timeout_ms: int = 3000  # after which a silent broker loses its leaderships
     extra: dict[str, str] = field(default_factory=dict)
+    host: str = "127.0.0.1"  # where they listen, and are found
 
     @property
     def broker_count(self) -> int:
         return len(self.ports)
+
+    def address(self, node: int) -> str:
+        """Of broker `node`, counted from 0."""
+        return f"{self.host}:{self.ports[node]}"
 
 
 def libs() -> Path:
@@ -58,16 +63,16 @@ def properties(settings: Settings, node: int, directory: Path) -> str:
     """server.properties of broker `node`, counted from 0."""
     count = settings.broker_count
     replication, in_sync = min(count, 3), min(max(count - 1, 1), 2)
-    voters = ",".join(f"{i + 1}@127.0.0.1:{port}"
+    voters = ",".join(f"{i + 1}@{settings.host}:{port}"
                       for i, port in enumerate(settings.controller_ports))
     values = {
         "process.roles": "broker,controller",
         "node.id": node + 1,
         "controller.quorum.voters": voters,
         "controller.listener.names": "CONTROLLER",
-        "listeners": f"PLAINTEXT://127.0.0.1:{settings.ports[node]},"
-                     f"CONTROLLER://127.0.0.1:{settings.controller_ports[node]}",
-        "advertised.listeners": f"PLAINTEXT://127.0.0.1:{settings.ports[node]}",
+        "listeners": f"PLAINTEXT://{settings.address(node)},"
+                     f"CONTROLLER://{settings.host}:{settings.controller_ports[node]}",
+        "advertised.listeners": f"PLAINTEXT://{settings.address(node)}",
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": directory / "data",
         "auto.create.topics.enable": "false",
