@@ -17,7 +17,7 @@ HOST = "10.77.0.1"
 TOOLS = ("unshare", "nsenter", "ip")
 # The first where the kernel trusts us, the second where anybody may be root of their own.
 WAYS = (("unshare", "--net"), ("unshare", "--map-root-user", "--net"))
-OUTER = "PERDURE_TEST_OUTER_NETWORK"  # in the environment: the namespace we came from
+OUTER = "PD_TEST_OUTER_NETWORK"  # in the environment: the namespace we came from
 
 
 def run(*command: str) -> None:

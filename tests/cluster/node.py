@@ -4,6 +4,7 @@ import asyncio
 import os
 import shutil
 import signal
+import subprocess
 from pathlib import Path
 
 from tests.parity.harness.server import Server
@@ -63,6 +64,11 @@ class Node(Server):
     def mend(self) -> None:
         self._link.mend()
         self.cut_off = False
+
+    def beside(self, *command: str | Path) -> int:
+        """Runs a program that shares the node's link; returns its exit code."""
+        return subprocess.run([*self._link.enter, *command], capture_output=True,
+                              check=False).returncode
 
     async def terminate(self) -> int:
         """SIGTERM; returns the exit code. TimeoutExpired when it does not end."""

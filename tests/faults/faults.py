@@ -53,14 +53,16 @@ async def owner_paused(now: Round) -> None:
 
 @fault
 async def cut_off(now: Round) -> None:
-    """The network of a partition's owner is taken away, from all and to all, until others work."""
+    """The network of a partition's owner is taken away for longer than it takes to be replaced."""
     owner = await now.owner()
+    if not await now.acknowledged_beside(owner):
+        now.complain(f"{owner.name} acknowledges nothing beside it while it has a network")
     owner.cut()
     now.interrupted()
     try:
-        await now.goes_on()
+        await asyncio.gather(now.goes_on(), now.nothing_acknowledged_beside(owner, now.pause_s))
         await now.cluster.settled()  # without it
-        await now.load_for(now.pause_s)
+        now.load.failed()
     finally:
         owner.mend()
     await now.takes_part(owner)

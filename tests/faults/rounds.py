@@ -2,8 +2,10 @@
 
 import asyncio
 import random
+import sys
 import time
 import uuid
+from pathlib import Path
 
 import grpc.aio
 
@@ -14,6 +16,8 @@ from tests.parity.harness.commands import payloads
 
 GOES_ON_TIMEOUT_S = 120
 TAKES_PART_TIMEOUT_S = 60
+BESIDE_TIMEOUT_S = 5
+TEMPORAL = Path(sys.executable).parent / "temporal"
 PROBE_TIMEOUT_S = 0.5
 PROBE_PAUSE_S = 0.02
 
@@ -62,6 +66,22 @@ class Round:
         fault."""
         self.felt_s = await asyncio.wait_for(asyncio.gather(*self._probes), GOES_ON_TIMEOUT_S)
 
+    async def acknowledged_beside(self, node: Node) -> bool:
+        """Starts a workflow of the partition by a client that shares the node's link, or its lack;
+        whether the node acknowledged it."""
+        return await asyncio.to_thread(
+            node.beside, TEMPORAL, "workflow", "start", "--address", node.address,
+            "--type", "Probe", "--task-queue", "nobody", "--workflow-id", self._workflow_id(
+                self.partition), "--command-timeout", f"{BESIDE_TIMEOUT_S}s") == 0
+
+    async def nothing_acknowledged_beside(self, node: Node, seconds: float) -> None:
+        """For some time, of a node that is cut off: no broker has what it would acknowledge."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if await self.acknowledged_beside(node):
+                self.complain(f"{node.name} acknowledged a workflow while it was cut off")
+            await asyncio.sleep(PROBE_PAUSE_S)
+
     async def takes_part(self, node: Node) -> None:
         """Waits until a node that had lost its partitions is given one again."""
         began = time.monotonic()
@@ -92,11 +112,15 @@ class Round:
             await asyncio.sleep(PROBE_PAUSE_S)
         return longest
 
+    def _workflow_id(self, partition: int) -> str:
+        """A new one of the partition."""
+        return next(wid for wid in (f"probe-{uuid.uuid4()}" for _ in range(10000))
+                    if partition_of(wid, self.cluster.partitions) == partition)
+
     async def _acknowledged(self, partition: int, began: float) -> float:
         """Starts a workflow of the partition over and over; returns when one was accepted, after
         how many seconds."""
-        wid = next(wid for wid in (f"probe-{uuid.uuid4()}" for _ in range(10000))
-                   if partition_of(wid, self.cluster.partitions) == partition)
+        wid = self._workflow_id(partition)
         request_id = str(uuid.uuid4())
         while True:
             try:
