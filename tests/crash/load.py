@@ -28,9 +28,12 @@ CHANNEL_OPTIONS = [
     ("grpc.max_reconnect_backoff_ms", 100),
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.lb_policy_name", "round_robin"),  # of several addresses
-    # As SDKs do, but sooner: a server that is cut off says nothing, and must not be asked for ever.
+    # As SDKs do, but sooner: a server that is cut off or stopped says nothing, and whoever goes on
+    # asking it goes on waiting. The first time-out is that of TCP, for a dead link; a process that
+    # hangs answers TCP and is found by the second.
     ("grpc.keepalive_time_ms", 1000),
     ("grpc.keepalive_timeout_ms", 2000),
+    ("grpc.http2.ping_timeout_ms", 2000),
     ("grpc.http2.max_pings_without_data", 0),  # as many as it takes
 ]
 AGAIN = {
