@@ -53,7 +53,7 @@ class Load:
         self.prefix = f"crash-{seed}"
         self.stopping = False
         self.count = 0
-        self._clients, self._workers = clients, workers
+        self.client_count, self._workers = clients, workers
         self._channels = [
             grpc.aio.insecure_channel(address, options=CHANNEL_OPTIONS) for _ in range(2)
         ]
@@ -66,7 +66,7 @@ class Load:
 
     def start(self) -> None:
         """Begins; goes on until drain()."""
-        self._flows = [asyncio.create_task(self._flow()) for _ in range(self._clients)]
+        self._flows = [asyncio.create_task(self._flow()) for _ in range(self.client_count)]
         kinds = [self._work_on_tasks, self._work_on_activities]
         self._tasks = [asyncio.create_task(work()) for work in kinds for _ in range(self._workers)]
         self._tasks += [asyncio.create_task(self._read()) for _ in range(2)]
@@ -190,7 +190,7 @@ class Load:
         """Reads histories of workflows that are being worked on: what is shown has to stay."""
         while True:
             await asyncio.sleep(self.random.uniform(0, 0.1))
-            wid = f"{self.prefix}-{max(1, self.count - self.random.randrange(self._clients))}"
+            wid = f"{self.prefix}-{max(1, self.count - self.random.randrange(self.client_count))}"
             if wid in self.ledger.starts:
                 self.ledger.read(wid, await self._again(lambda: self.events(wid)))
 

@@ -45,6 +45,7 @@ async def owner_paused(now: Round) -> None:
     now.interrupted()
     try:
         await now.goes_on()
+        await now.load_goes_on()
         await now.load_for(now.pause_s)
     finally:
         owner.resume()
@@ -60,7 +61,8 @@ async def cut_off(now: Round) -> None:
     owner.cut()
     now.interrupted()
     try:
-        await asyncio.gather(now.goes_on(), now.nothing_acknowledged_beside(owner, now.pause_s))
+        await asyncio.gather(now.goes_on(), now.load_goes_on(),
+                             now.nothing_acknowledged_beside(owner, now.pause_s))
         await now.cluster.settled()  # without it
         now.load.failed()
     finally:

@@ -15,6 +15,8 @@ from tests.crash.load import AGAIN, Load
 from tests.parity.harness.commands import payloads
 
 GOES_ON_TIMEOUT_S = 120
+LOAD_GOES_ON_TIMEOUT_S = 20
+LOAD_GOES_ON_COUNT = 4  # acknowledgements of every client; a healthy load has them in a second
 TAKES_PART_TIMEOUT_S = 60
 BESIDE_TIMEOUT_S = 5
 TEMPORAL = Path(sys.executable).parent / "temporal"
@@ -111,6 +113,17 @@ class Round:
             longest = max(longest, await self._acknowledged(partition, time.monotonic()))
             await asyncio.sleep(PROBE_PAUSE_S)
         return longest
+
+    async def load_goes_on(self) -> None:
+        """Waits until the load gets on as a whole: no part of it hangs at what does not answer."""
+        ledger, began = self.load.ledger, time.monotonic()
+        wanted = ledger.acknowledged + LOAD_GOES_ON_COUNT * self.load.client_count
+        while ledger.acknowledged < wanted:
+            if time.monotonic() > began + LOAD_GOES_ON_TIMEOUT_S:
+                self.complain(f"the load lacks {wanted - ledger.acknowledged} acknowledgements "
+                              f"after {LOAD_GOES_ON_TIMEOUT_S} s")
+                return
+            await self.load_for(0.1)
 
     def _workflow_id(self, partition: int) -> str:
         """A new one of the partition."""
