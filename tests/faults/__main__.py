@@ -97,7 +97,7 @@ async def play(options: argparse.Namespace, seed: int, report: Report,
     names = options.only or [name for name in FAULTS if network or name not in NEED_LINKS]
     order = [names[number % len(names)] for number in range(options.rounds)]
     chance.shuffle(order)
-    told = []
+    told, now = [], None
     async with Cluster(binary=options.binary, network=network) as cluster:
         load = Load(cluster.address, seed, options.clients)
         try:
@@ -111,8 +111,9 @@ async def play(options: argparse.Namespace, seed: int, report: Report,
                 report(f"round {number}: {name}", now.complaints)
             await examine(cluster, load, report)
         except Exception as failed:
-            lines = [f"{node.name}: {line}" for node in cluster.nodes
-                     for line in node.output().splitlines()[-8:]]
+            lines = now.complaints if now else []
+            lines += [f"{node.name}: {line}" for node in cluster.nodes
+                      for line in node.output().splitlines()[-8:]]
             report(f"the test came to its end: {failed!r}", lines)
         finally:
             cluster.keep = options.keep and report.failed > 0

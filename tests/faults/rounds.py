@@ -82,6 +82,7 @@ class Round:
         while time.monotonic() < end:
             if await self.acknowledged_beside(node):
                 self.complain(f"{node.name} acknowledged a workflow while it was cut off")
+                return
             await asyncio.sleep(PROBE_PAUSE_S)
 
     async def takes_part(self, node: Node) -> None:
