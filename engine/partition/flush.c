@@ -4,7 +4,7 @@
 #include "engine/partition/partition_private.h"
 
 /* Times flush_size: so much may be dirty while a slow disk writes; then all wait for it. */
-enum { DIRTY_FACTOR_MAX = 4 };
+enum { DIRTY_FACTOR_MAX = 16 };
 
 static void position_of(const pd_partition_t *partition, int64_t commands_through,
                         pd_store_position_t *position)

@@ -116,7 +116,7 @@ static const pd_config_option_t options[PDI_OPTION_COUNT] = {
         .min = 8 * MIB, .max = 64 * GIB, .programs = BOTH, .default_text = "128MiB", .since = V2,
         .section = ENGINE, .help = "RocksDB's write buffers, of all partitions together."},
     [PDI_OPTION_FLUSH_SIZE] = {.name = "flush-size", .type = PD_CONFIG_SIZE, .min = 64 * KIB,
-        .max = 4 * GIB, .programs = BOTH, .default_text = "16MiB", .since = V2,
+        .max = 4 * GIB, .programs = BOTH, .default_text = "4MiB", .since = V2,
         .section = ENGINE,
         .help = "Changed rows that make a partition write them to RocksDB, in bytes."},
     [PDI_OPTION_FLUSH_DELAY] = {.name = "flush-delay", .type = PD_CONFIG_DURATION, .min = MS,
