@@ -1,7 +1,6 @@
 /* Connections of the client: looking up, connecting, backing off, keeping alive, going away. */
 #include <errno.h>
 #include <event2/event.h>
-#include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <sys/socket.h>
@@ -14,33 +13,6 @@
 enum { WINDOW_SIZE_STREAM = 4 << 20, WINDOW_SIZE_CONNECTION = 16 << 20 };
 
 static void try_next_address(pdi_grpc_channel_t *channel);
-
-static pd_status_t resolve(pd_grpc_client_t *client)
-{
-    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *found, *one;
-    int result = getaddrinfo(client->host, client->port, &hints, &found);
-
-    client->address_count = 0;
-    if (result != 0) {
-        snprintf(client->last_error, sizeof(client->last_error), "cannot look up %s: %s",
-                 client->host, gai_strerror(result));
-        return PD_UNAVAILABLE;
-    }
-    for (one = found; one && client->address_count < PDI_GRPC_ADDRESS_COUNT_MAX;
-         one = one->ai_next) {
-        pdi_grpc_address_t *address = &client->addresses[client->address_count];
-
-        if (one->ai_addrlen > sizeof(address->data))
-            continue;
-        memcpy(address->data, one->ai_addr, one->ai_addrlen);
-        address->size = (uint32_t)one->ai_addrlen;
-        address->family = one->ai_family;
-        client->address_count++;
-    }
-    freeaddrinfo(found);
-    return client->address_count ? PD_OK : PD_UNAVAILABLE;
-}
 
 /* -- the session -- */
 
@@ -234,13 +206,13 @@ static void try_next_address(pdi_grpc_channel_t *channel)
     struct timeval timeout = {timeout_ns / 1000000000, timeout_ns % 1000000000 / 1000};
     pdi_grpc_address_t *address;
 
-    if (channel->address_tried_count >= client->address_count) {
+    if (channel->address_tried_count >= client->addresses.count) {
         start_backoff(channel);
         pdi_grpc_client_fail_waiting(client);
         return;
     }
     channel->address_tried_count++;
-    address = &client->addresses[channel->address_index++ % client->address_count];
+    address = &client->addresses.items[channel->address_index++ % client->addresses.count];
     channel->fd = socket(address->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (channel->fd < 0) {
         attempt_failed(channel, strerror(errno));
@@ -256,15 +228,51 @@ static void try_next_address(pdi_grpc_channel_t *channel)
     PD_ASSERT(channel->connect_event && event_add(channel->connect_event, &timeout) == 0);
 }
 
+/* -- looking up -- */
+
+static void lookup_failed(pdi_grpc_channel_t *channel, const char *text)
+{
+    pd_grpc_client_t *client = channel->client;
+
+    snprintf(client->last_error, sizeof(client->last_error), "cannot look up %s: %s", client->host,
+             text);
+    client->addresses.count = 0;
+    try_next_address(channel);
+}
+
+void pdi_grpc_channel_looked_up(pdi_grpc_channel_t *channel, const pdi_grpc_addresses_t *addresses,
+                                const char *error)
+{
+    pd_grpc_client_t *client = channel->client;
+
+    channel->lookup = NULL;
+    pd_loop_timer_stop(client->loop, &channel->timer);
+    if (error) {
+        lookup_failed(channel, error);
+        return;
+    }
+    client->addresses = *addresses;
+    try_next_address(channel);
+}
+
 void pdi_grpc_channel_connect(pdi_grpc_channel_t *channel)
 {
+    pd_grpc_client_t *client = channel->client;
+
     if (channel->state != CHANNEL_IDLE)
         return;
     channel->state = CHANNEL_CONNECTING;
     channel->address_tried_count = 0;
-    if (resolve(channel->client) != PD_OK)
-        channel->client->address_count = 0;
-    try_next_address(channel);
+    if (pdi_grpc_numeric(client->host, client->port, &client->addresses)) {
+        try_next_address(channel);
+        return;
+    }
+    channel->lookup = pdi_grpc_lookup_begin(channel);
+    if (channel->lookup)
+        pd_loop_timer_start(client->loop, &channel->timer,
+                            pd_loop_now_ns(client->loop) + client->options.connect_timeout_ns);
+    else
+        lookup_failed(channel, "no thread for it");
 }
 
 /* -- the channel -- */
@@ -281,6 +289,11 @@ static void on_timer(pd_timer_t *timer)
         channel->state = CHANNEL_IDLE;
         pdi_grpc_client_wake(client);
         return;
+    }
+    if (channel->state == CHANNEL_CONNECTING && channel->lookup) {
+        pdi_grpc_lookup_abandon(channel->lookup);
+        channel->lookup = NULL;
+        lookup_failed(channel, strerror(ETIMEDOUT));
     }
     if (channel->state != CHANNEL_READY)
         return;
@@ -317,6 +330,7 @@ void pdi_grpc_channel_free(pdi_grpc_channel_t *channel)
         return;
     PD_ASSERT(!channel->inside && !channel->calls.first);
     pd_loop_timer_stop(channel->client->loop, &channel->timer);
+    pdi_grpc_lookup_abandon(channel->lookup);
     stop_connecting(channel);
     pd_grpc_transport_stop(&channel->transport);
     if (channel->http2)

@@ -42,6 +42,7 @@ void pd_grpc_client_options_init(pd_grpc_client_options_t *options)
 {
     *options = (pd_grpc_client_options_t){
         .address = "127.0.0.1:7233",
+        .look_up = getaddrinfo,
         .user_agent = "perdure",
         .connection_count = 1,
         .receive_size_max = 128 * MIB,

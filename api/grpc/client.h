@@ -10,6 +10,8 @@
 #ifndef PD_API_GRPC_CLIENT_H
 #define PD_API_GRPC_CLIENT_H
 
+#include <netdb.h>
+
 #include "api/grpc/call.h"
 #include "base/loop_event.h"
 
@@ -17,16 +19,20 @@ typedef struct pd_grpc_client pd_grpc_client_t;
 /* A call under way. Valid until its on_reply, or _cancel. */
 typedef struct pd_grpc_pending pd_grpc_pending_t;
 
+/* As getaddrinfo. */
+typedef int (*pd_grpc_look_up_t)(const char *host, const char *port, const struct addrinfo *hints,
+                                 struct addrinfo **found);
+
 typedef struct pd_grpc_client_options {
-    const char *
-        address; /* "host:port", "[v6]:port"; a host name is looked up, blocking, when connecting */
+    const char *address; /* "host:port", "[v6]:port"; a host name is looked up at each connect */
+    pd_grpc_look_up_t look_up;  /* on a thread of its own; getaddrinfo, but for tests */
     const char *user_agent;     /* copied */
     uint32_t connection_count;  /* kept open; calls go to the least busy */
     size_t receive_size_max;    /* of one answer, on the wire and inflated */
     uint32_t waiting_count_max; /* calls that may wait for a connection */
     bool gzip; /* compress requests of gzip_size_min and more; inflates answers in any case */
     size_t gzip_size_min;
-    int64_t connect_timeout_ns;
+    int64_t connect_timeout_ns; /* of a lookup, and then of each address */
     int64_t backoff_min_ns; /* pause after the first failed attempt, doubled after each one more */
     int64_t backoff_max_ns;
     int64_t keepalive_idle_ns; /* silent that long with calls open: we ping */

@@ -1,5 +1,6 @@
 /* client_private.h -- the insides of the client: client.c (calls, waiting, deadlines), channel.c
- * (connections), reply.c (HTTP/2 callbacks: what goes out and comes back for a call).
+ * (connections), lookup.c (host names), reply.c (HTTP/2 callbacks: what goes out and comes back for
+ * a call).
  *
  *   waiting ──a channel has room──▶ on a channel ──stream closed──▶ on_reply, freed
  *      ▲                                 │
@@ -26,6 +27,7 @@ enum {
 };
 
 typedef struct pdi_grpc_channel pdi_grpc_channel_t;
+typedef struct pdi_grpc_lookup pdi_grpc_lookup_t;
 
 struct pd_grpc_pending {
     pd_grpc_client_t *client;
@@ -73,7 +75,7 @@ typedef struct pdi_grpc_list {
 
 typedef enum pdi_grpc_channel_state {
     CHANNEL_IDLE,       /* nothing needs it */
-    CHANNEL_CONNECTING, /* connect() is under way */
+    CHANNEL_CONNECTING, /* the lookup or connect() is under way */
     CHANNEL_READY,
     CHANNEL_BACKOFF, /* waits before the next attempt */
 } pdi_grpc_channel_state_t;
@@ -82,16 +84,17 @@ struct pdi_grpc_channel {
     pd_grpc_client_t *client;
     pdi_grpc_channel_t *next; /* of the draining ones */
     pdi_grpc_channel_state_t state;
-    bool draining; /* the peer sent GOAWAY: its calls go on, new ones go elsewhere */
-    bool inside;   /* nghttp2 runs */
-    int fd;        /* while connecting */
+    bool draining;             /* the peer sent GOAWAY: its calls go on, new ones go elsewhere */
+    bool inside;               /* nghttp2 runs */
+    pdi_grpc_lookup_t *lookup; /* or NULL */
+    int fd;                    /* while connecting */
     struct event *connect_event;
     pd_grpc_transport_t transport;
     nghttp2_session *http2;
     pd_grpc_output_t *output;
     size_t output_size;
     pdi_grpc_list_t calls;
-    pd_timer_t timer; /* backoff, keepalive */
+    pd_timer_t timer; /* lookup, backoff, keepalive */
     int64_t backoff_ns;
     int64_t ping_ns;
     uint32_t address_index;
@@ -103,6 +106,11 @@ typedef struct pdi_grpc_address {
     uint32_t size;
     int family;
 } pdi_grpc_address_t;
+
+typedef struct pdi_grpc_addresses {
+    pdi_grpc_address_t items[PDI_GRPC_ADDRESS_COUNT_MAX];
+    uint32_t count;
+} pdi_grpc_addresses_t;
 
 struct pd_grpc_client {
     pd_loop_event_t *loop_event;
@@ -118,8 +126,7 @@ struct pd_grpc_client {
     pd_grpc_blob_pool_t blobs;
     pd_grpc_gzip_t *gzip;
     pd_random_t random;
-    pdi_grpc_address_t addresses[PDI_GRPC_ADDRESS_COUNT_MAX];
-    uint32_t address_count;
+    pdi_grpc_addresses_t addresses; /* of the last lookup; none when it failed */
     pdi_grpc_channel_t *channels[PDI_GRPC_CHANNEL_COUNT_MAX];
     pdi_grpc_channel_t *draining;
     pdi_grpc_list_t waiting;
@@ -151,6 +158,17 @@ void pdi_grpc_channel_connect(pdi_grpc_channel_t *channel);
 bool pdi_grpc_channel_has_room(const pdi_grpc_channel_t *channel);
 /* There is something to send. */
 void pdi_grpc_channel_mark(pdi_grpc_channel_t *channel);
+/* What its lookup found. `error` is NULL when it found some. */
+void pdi_grpc_channel_looked_up(pdi_grpc_channel_t *channel, const pdi_grpc_addresses_t *addresses,
+                                const char *error);
+
+/* -- lookup.c -- */
+/* False: not a numeric address. Does not block. */
+bool pdi_grpc_numeric(const char *host, const char *port, pdi_grpc_addresses_t *addresses);
+/* The channel is told on the loop, not from inside. NULL: no thread can be had. */
+pdi_grpc_lookup_t *pdi_grpc_lookup_begin(pdi_grpc_channel_t *channel);
+/* Nobody will be told. May be NULL. */
+void pdi_grpc_lookup_abandon(pdi_grpc_lookup_t *self);
 
 /* -- reply.c -- */
 /* Codes that gRPC prescribes when there is no grpc-status. */
