@@ -73,6 +73,7 @@ static void check_standbys(sim_t *sim, uint32_t index)
 
 void check_fold(sim_t *sim, bool all)
 {
+    sim_loops_finish_turns(&sim->loops);
     sim_audit_catch_up(sim->audit);
     for (uint32_t i = 0; i < sim->partition_count; i++) {
         sim_audit_partition_t *audited = &sim->audit->partitions[i];

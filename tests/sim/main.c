@@ -80,8 +80,10 @@ static const char *arguments(const sim_options_t *run, char text[ARGUMENTS_SIZE]
         size += snprintf(text + size, ARGUMENTS_SIZE - (size_t)size, " --steps %llu",
                          (unsigned long long)run->step_count);
     if (run->store)
-        snprintf(text + size, ARGUMENTS_SIZE - (size_t)size, " --store %s",
-                 store_names[run->store]);
+        size += snprintf(text + size, ARGUMENTS_SIZE - (size_t)size, " --store %s",
+                         store_names[run->store]);
+    if (run->preempt)
+        snprintf(text + size, ARGUMENTS_SIZE - (size_t)size, " --preempt");
     return text;
 }
 
@@ -138,7 +140,7 @@ static sim_store_t store_of(const char *name)
     exit(2);
 }
 
-/* The words "name=value" behind the seed. */
+/* The words "name=value", and "preempt", behind the seed. */
 static void read_words(char *at, sim_options_t *run)
 {
     while (*(at += strspn(at, " \n"))) {
@@ -153,14 +155,16 @@ static void read_words(char *at, sim_options_t *run)
             run->step_count = strtoull(word + 6, NULL, 10);
         else if (strncmp(word, "store=", 6) == 0)
             run->store = store_of(word + 6);
+        else if (strcmp(word, "preempt") == 0)
+            run->preempt = true;
         else
             return; /* what it was */
     }
 }
 
-/* Lines "<seed> [servers=N] [steps=N] [store=NAME] <what it was>"; # begins a comment. All are read
- * before the first child: one that ends with the file still open would set its offset back for us,
- * too. */
+/* Lines "<seed> [servers=N] [steps=N] [store=NAME] [preempt] <what it was>"; # begins a comment.
+ * All are read before the first child: one that ends with the file still open would set its offset
+ * back for us, too. */
 static uint64_t read_regressions(const program_t *program, sim_options_t *runs)
 {
     FILE *file = fopen(program->regressions, "r");
@@ -227,16 +231,23 @@ static const char usage[] =
     "  --progress          a line now and then\n"
     "  --servers N         server processes (default: 1)\n"
     "  --store NAME        rocksdb, memory, or by-seed (default: memory, a tenth rocksdb)\n"
+    "  --preempt           a turn of a server's loop may stand still where it posts\n"
     "  --verbose           every step, and the server's diagnostics\n";
 
 static void parse(int argc, char **argv, program_t *program)
 {
     static const struct option longs[] = {
-        {"seed", required_argument, NULL, 's'},    {"seeds", required_argument, NULL, 'c'},
-        {"first", required_argument, NULL, 'f'},   {"steps", required_argument, NULL, 't'},
-        {"servers", required_argument, NULL, 'n'}, {"store", required_argument, NULL, 'o'},
-        {"verbose", no_argument, NULL, 'v'},       {"regressions", required_argument, NULL, 'r'},
-        {"progress", no_argument, NULL, 'p'},      {NULL, 0, NULL, 0},
+        {"seed", required_argument, NULL, 's'},
+        {"seeds", required_argument, NULL, 'c'},
+        {"first", required_argument, NULL, 'f'},
+        {"steps", required_argument, NULL, 't'},
+        {"servers", required_argument, NULL, 'n'},
+        {"store", required_argument, NULL, 'o'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"regressions", required_argument, NULL, 'r'},
+        {"progress", no_argument, NULL, 'p'},
+        {"preempt", no_argument, NULL, 'e'},
+        {NULL, 0, NULL, 0},
     };
     int option;
 
@@ -270,6 +281,9 @@ static void parse(int argc, char **argv, program_t *program)
             break;
         case 'p':
             program->progress = true;
+            break;
+        case 'e':
+            program->options.preempt = true;
             break;
         case 'v':
             program->options.verbose = true;

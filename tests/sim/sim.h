@@ -41,6 +41,7 @@ typedef struct sim_options {
     uint64_t step_count;   /* of the part with faults; 0: the seed chooses */
     uint32_t server_count; /* 0: one */
     sim_store_t store;
+    bool preempt; /* turns of the servers' loops, at posts */
     bool verbose;
     pd_record_codec_t *command_codec, *rejected_codec, *member_codec;
     pd_record_codec_t *codec; /* of perdure.v1.Record; making one takes long, so runs share it */

@@ -91,7 +91,7 @@ static void tell(sim_call_t *self)
         return;
     self->told = self->told_on_way = true;
     self->told_mail.run = run_told;
-    pd_loop_post(sim_clients_loop(self->sim), &self->told_mail);
+    sim_loops_post_whole(sim_clients_loop(self->sim), &self->told_mail);
 }
 
 static void lose(sim_call_t *self, pd_rpc_code_t code)
@@ -149,7 +149,7 @@ static void let_go(sim_call_t *self, pd_rpc_code_t code)
         return;
     self->cancel_on_way = true;
     self->cancel_mail.run = run_cancel;
-    pd_loop_post(sim_server_front(self->server), &self->cancel_mail);
+    sim_loops_post_whole(sim_server_front(self->server), &self->cancel_mail);
     lose(self, code);
 }
 
@@ -187,7 +187,7 @@ sim_call_t *sim_call(sim_t *sim, const sim_call_options_t *options)
               self->server->name);
     self->on_way = true;
     self->arrival_mail.run = run_arrival;
-    pd_loop_post(self->call.home, &self->arrival_mail);
+    sim_loops_post_whole(self->call.home, &self->arrival_mail);
     self->deadline_timer.fire = on_deadline;
     self->deadline_ns = sim_now_ns(sim) + options->timeout_ns;
     pd_loop_timer_start(sim_clients_loop(sim), &self->deadline_timer, self->deadline_ns);

@@ -4,16 +4,49 @@
 
 #include "base/assert.h"
 
-static void post(pd_loop_t *loop, pd_mail_t *mail)
+/* Mostly for some steps of the others, now and then for longer than many things take. */
+static int64_t draw_preemption_ns(sim_loops_t *all)
 {
-    sim_loop_t *self = (sim_loop_t *)loop;
+    uint64_t what = pd_random_below(&all->preemptions, 100);
+    uint64_t bound_ns = what < 60 ? 200000 : what < 90 ? 1000000 : 50000000;
 
+    return (int64_t)pd_random_below(&all->preemptions, bound_ns);
+}
+
+/* The turn that posts may stand still here, as a thread may that the system takes off its core,
+ * while whoever got the mail is already at work. */
+static void preempt_perhaps(sim_loops_t *all)
+{
+    sim_loop_t *self = all->current;
+
+    if (!all->in_turn || all->whole || !all->may_preempt() ||
+        !pd_random_chance(&all->preemptions, all->preempt_ppm, 1000000))
+        return;
+    self->preempted_until_ns = all->now_ns + draw_preemption_ns(all);
+    sim_turn_halt(self->turn);
+}
+
+static void enqueue(sim_loop_t *self, pd_mail_t *mail)
+{
     mail->next = NULL;
     if (self->last)
         self->last->next = mail;
     else
         self->first = mail;
     self->last = mail;
+}
+
+static void post(pd_loop_t *loop, pd_mail_t *mail)
+{
+    sim_loop_t *self = (sim_loop_t *)loop;
+
+    enqueue(self, mail);
+    preempt_perhaps(self->all);
+}
+
+void sim_loops_post_whole(pd_loop_t *loop, pd_mail_t *mail)
+{
+    enqueue((sim_loop_t *)loop, mail);
 }
 
 static bool try_post(pd_loop_t *loop, pd_mail_t *mail)
@@ -72,11 +105,21 @@ void sim_loops_init(sim_loops_t *loops, uint64_t seed, uint32_t count, int64_t s
     }
 }
 
+void sim_loops_preempt(sim_loops_t *loops, uint64_t seed, uint32_t first, bool (*may)(void))
+{
+    PD_ASSERT(first < loops->count);
+    pd_random_init(&loops->preemptions, seed);
+    loops->preempt_first = first;
+    loops->may_preempt = may;
+    loops->preempt_ppm = 1000 + (uint32_t)pd_random_below(&loops->preemptions, 100000);
+}
+
 void sim_loops_deinit(sim_loops_t *loops)
 {
     for (uint32_t i = 0; i < loops->count; i++) {
         PD_ASSERT(!loops->items[i].first);
         pd_timer_heap_deinit(&loops->items[i].timers);
+        sim_turn_free(loops->items[i].turn);
     }
 }
 
@@ -103,20 +146,54 @@ static pd_timer_t *due_timer(const sim_loop_t *self)
     return timer && timer->at_ns - self->skew_ns <= self->all->now_ns ? timer : NULL;
 }
 
-static void run_one(sim_loop_t *self)
+static void run_turn(void *ctx)
 {
-    sim_loops_t *all = self->all;
+    sim_loop_t *self = ctx;
     pd_timer_t *timer = due_timer(self);
 
-    all->current = self;
-    all->step_count++;
-    if (self->first && (!timer || pd_random_below(&all->random, 2))) {
+    if (self->first && (!timer || pd_random_below(&self->all->random, 2))) {
         run_mail(self);
     } else {
         pd_timer_heap_remove(&self->timers, timer);
         timer->fire(timer);
     }
+}
+
+static bool is_preemptible(const sim_loop_t *self)
+{
+    const sim_loops_t *all = self->all;
+
+    return all->preempt_ppm && self >= &all->items[all->preempt_first];
+}
+
+/* A turn, or what is left of the one that was preempted. */
+static void run_one(sim_loop_t *self)
+{
+    sim_loops_t *all = self->all;
+
+    all->current = self;
+    all->step_count++;
+    if (is_preemptible(self)) {
+        if (!self->turn)
+            self->turn = sim_turn_new(run_turn, self);
+        all->in_turn = true;
+        sim_turn_go(self->turn);
+        all->in_turn = false;
+    } else {
+        run_turn(self);
+    }
     all->current = NULL;
+}
+
+void sim_loops_finish_turns(sim_loops_t *loops)
+{
+    PD_ASSERT(!loops->in_turn);
+    loops->whole = true;
+    for (uint32_t i = 0; i < loops->count; i++) {
+        if (sim_turn_halted(loops->items[i].turn))
+            run_one(&loops->items[i]);
+    }
+    loops->whole = false;
 }
 
 static sim_loop_t *choose(sim_loops_t *loops, bool stuck_too)
@@ -129,7 +206,8 @@ static sim_loop_t *choose(sim_loops_t *loops, bool stuck_too)
 
         if (!stuck_too && self->stuck_until_ns > loops->now_ns)
             continue;
-        if (self->first || due_timer(self))
+        if (sim_turn_halted(self->turn) ? self->preempted_until_ns <= loops->now_ns
+                                        : self->first || due_timer(self))
             runnable[count++] = self;
     }
     return count ? runnable[pd_random_below(&loops->random, count)] : NULL;
@@ -137,10 +215,14 @@ static sim_loop_t *choose(sim_loops_t *loops, bool stuck_too)
 
 bool sim_loops_step_now(sim_loops_t *loops)
 {
-    sim_loop_t *self = choose(loops, true);
+    sim_loop_t *self;
 
+    sim_loops_finish_turns(loops);
+    self = choose(loops, true);
+    loops->whole = true;
     if (self)
         run_one(self);
+    loops->whole = false;
     return self;
 }
 
@@ -162,9 +244,10 @@ bool sim_loop_hurry(sim_loops_t *loops, uint32_t index)
 static int64_t next_ns(const sim_loop_t *self)
 {
     const pd_timer_t *timer = pd_timer_heap_first(&self->timers);
-    int64_t at_ns = self->first ? self->all->now_ns
-                    : timer     ? timer->at_ns - self->skew_ns
-                                : INT64_MAX;
+    int64_t at_ns = sim_turn_halted(self->turn) ? self->preempted_until_ns
+                    : self->first               ? self->all->now_ns
+                    : timer                     ? timer->at_ns - self->skew_ns
+                                                : INT64_MAX;
 
     return at_ns < self->stuck_until_ns ? self->stuck_until_ns : at_ns;
 }
@@ -194,7 +277,8 @@ bool sim_loops_step(sim_loops_t *loops)
 
 bool sim_loop_idle(const sim_loops_t *loops, uint32_t index)
 {
-    return !loops->items[index].first && loops->items[index].timers.count == 0;
+    return !loops->items[index].first && !sim_turn_halted(loops->items[index].turn) &&
+           loops->items[index].timers.count == 0;
 }
 
 void sim_loop_skew(sim_loops_t *loops, uint32_t index, int64_t skew_ns)

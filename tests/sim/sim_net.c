@@ -70,10 +70,10 @@ static void run_reply(pd_mail_t *mail)
 {
     net_call_t *self = PD_CONTAINER_OF(mail, net_call_t, reply_mail);
 
-    self->reply_posted = false;
     if (self->from)
         self->on_reply(self->ctx, &self->reply);
     self->from = NULL;
+    self->reply_posted = false; /* not before: a turn may stand still in on_reply */
     release_if_over(self);
 }
 
@@ -84,7 +84,7 @@ static void reply(net_call_t *self, const pd_peer_reply_t *reply)
     self->replied = self->reply_posted = true;
     self->reply = *reply;
     self->reply_mail.run = run_reply;
-    pd_loop_post(sim_server_front(self->from_server), &self->reply_mail);
+    sim_loops_post_whole(sim_server_front(self->from_server), &self->reply_mail);
 }
 
 static void reply_lost(net_call_t *self, const char *why)
@@ -179,16 +179,16 @@ static void on_way(pd_timer_t *timer)
     }
     self->arrival_posted = true;
     self->arrival_mail.run = run_arrival;
-    pd_loop_post(sim_server_front(self->to), &self->arrival_mail);
+    sim_loops_post_whole(sim_server_front(self->to), &self->arrival_mail);
 }
 
 static void run_cancel(pd_mail_t *mail)
 {
     net_call_t *self = PD_CONTAINER_OF(mail, net_call_t, cancel_mail);
 
-    self->cancel_posted = false;
     if (self->state == AT_SERVER && self->to->frontend)
         pd_frontend_cancel(self->to->frontend, &self->call);
+    self->cancel_posted = false; /* not before: a turn may stand still in there */
     release_if_over(self);
 }
 
@@ -199,7 +199,7 @@ static void reset(net_call_t *self)
         return;
     self->cancel_posted = true;
     self->cancel_mail.run = run_cancel;
-    pd_loop_post(sim_server_front(self->to), &self->cancel_mail);
+    sim_loops_post_whole(sim_server_front(self->to), &self->cancel_mail);
 }
 
 static void on_deadline(pd_timer_t *timer)

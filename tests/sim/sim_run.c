@@ -7,6 +7,7 @@
 #include "base/diag.h"
 #include "tests/sim/check_fold.h"
 #include "tests/sim/sim_client.h"
+#include "tests/sim/sim_mutex.h"
 #include "tests/sim/sim_producer.h"
 #include "tests/sim/sim_worker.h"
 #include "tests/sim/sim_world.h"
@@ -161,6 +162,8 @@ static void make(sim_t *sim, const sim_options_t *options)
     sim_loops_init(&sim->loops, pd_random_u64(&sim->random),
                    SIM_LOOP_SERVERS + sim->server_count * sim->loops_per_server,
                    INT64_C(1700000000) * SIM_S + (int64_t)sim_below(sim, 1000000) * SIM_S);
+    if (options->preempt)
+        sim_loops_preempt(&sim->loops, ~options->seed, SIM_LOOP_SERVERS, sim_mutex_none_held);
     sim->faults = true;
     /* Opening RocksDB is what a short run spends most of its time with. */
     sim->partition_count = sim_chance(sim, 50) ? 1 : 1 + (uint32_t)sim_below(sim, 4);

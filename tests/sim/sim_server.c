@@ -167,7 +167,9 @@ static void on_start_timer(pd_timer_t *timer)
 /* Timers of the forward router, on the front loop, go with it. */
 static bool loops_idle(const sim_server_t *server)
 {
-    if (server->forward && server->sim->loops.items[server->loop_first].first)
+    const sim_loop_t *front = &server->sim->loops.items[server->loop_first];
+
+    if (server->forward && (front->first || sim_turn_halted(front->turn)))
         return false;
     for (uint32_t i = server->forward ? 1 : 0; i < server->loop_count; i++) {
         if (!sim_loop_idle(&server->sim->loops, server->loop_first + i))
@@ -270,6 +272,7 @@ bool sim_server_crash(sim_server_t *server)
     if (!server->node || server->begun_left)
         return false;
     sim_trace(sim, "%s: crash", server->name);
+    sim_loops_finish_turns(&sim->loops);
     server->crash_count++;
     server->frontend = NULL; /* no new calls from here on */
     sim_calls_lose(server);
@@ -295,6 +298,7 @@ bool sim_server_stop(sim_server_t *server)
     if (!server->node || server->stopping || server->begun_left)
         return false;
     sim_trace(server->sim, "%s: stop", server->name);
+    sim_loops_finish_turns(&server->sim->loops);
     server->stopping = true;
     server->stop_count++;
     pd_node_stop(server->node);
@@ -309,6 +313,7 @@ void sim_server_stop_now(sim_server_t *server)
     if (!server->node)
         return;
     server->stopping = true;
+    sim_loops_finish_turns(&sim->loops);
     sim->loops.current = NULL;
     pd_node_stop(server->node);
     for (uint32_t i = 0; !is_over(server); i++)

@@ -140,6 +140,7 @@ static void cut_from_log(sim_world_t *world, sim_server_t *server)
         return;
     sim_trace(sim, "%s is cut off from the log:%s%s", server->name, in ? " in" : "",
               out ? " out" : "");
+    sim_loops_finish_turns(&sim->loops);
     pd_log_memory_cut(server->log, out ? until_ns : 0, in ? until_ns : 0);
 }
 
