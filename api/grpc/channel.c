@@ -258,13 +258,14 @@ void pdi_grpc_channel_looked_up(pdi_grpc_channel_t *channel, const pdi_grpc_addr
 void pdi_grpc_channel_connect(pdi_grpc_channel_t *channel)
 {
     pd_grpc_client_t *client = channel->client;
+    pdi_grpc_addresses_t numeric;
 
     if (channel->state != CHANNEL_IDLE)
         return;
     channel->state = CHANNEL_CONNECTING;
     channel->address_tried_count = 0;
-    if (pdi_grpc_numeric(client->host, client->port, &client->addresses)) {
-        try_next_address(channel);
+    if (pdi_grpc_numeric(client->host, client->port, &numeric)) {
+        pdi_grpc_channel_looked_up(channel, &numeric, NULL);
         return;
     }
     channel->lookup = pdi_grpc_lookup_begin(channel);
@@ -294,6 +295,7 @@ static void on_timer(pd_timer_t *timer)
         pdi_grpc_lookup_abandon(channel->lookup);
         channel->lookup = NULL;
         lookup_failed(channel, strerror(ETIMEDOUT));
+        return;
     }
     if (channel->state != CHANNEL_READY)
         return;

@@ -1,5 +1,6 @@
 #include "api/grpc/client.h"
 
+#include <netdb.h>
 #include <stdio.h>
 
 #include "api/grpc/client_private.h"

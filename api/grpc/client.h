@@ -10,14 +10,14 @@
 #ifndef PD_API_GRPC_CLIENT_H
 #define PD_API_GRPC_CLIENT_H
 
-#include <netdb.h>
-
 #include "api/grpc/call.h"
 #include "base/loop_event.h"
 
 typedef struct pd_grpc_client pd_grpc_client_t;
 /* A call under way. Valid until its on_reply, or _cancel. */
 typedef struct pd_grpc_pending pd_grpc_pending_t;
+
+struct addrinfo; /* netdb.h */
 
 /* As getaddrinfo. */
 typedef int (*pd_grpc_look_up_t)(const char *host, const char *port, const struct addrinfo *hints,
