@@ -14,6 +14,8 @@ import time
 
 # How the suites and ctest begin the line of a test that failed.
 FAILED_LINE = re.compile(r"FAIL |failed  |not ok |failed: |\s*\d+/\d+ Test .*\*\*\*")
+# How they begin the line of another test.
+OTHER_LINE = re.compile(r"ok  |passed  |not ok |FAIL |failed  |\s*\d+/\d+ Test |\s*Start +\d+:")
 EXCERPT_LINES = 30
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -90,11 +92,15 @@ def counts(output, code):
 
 def excerpts(output):
     """The lines of the tests that failed, each with what the suite said after it."""
-    lines, found, end = output.splitlines(), [], 0
-    for at, line in enumerate(lines):
+    found, left = [], 0
+    for line in output.splitlines():
         if FAILED_LINE.match(line):
-            found += lines[max(at, end):at + EXCERPT_LINES]
-            end = max(end, at + EXCERPT_LINES)
+            left = EXCERPT_LINES
+        elif OTHER_LINE.match(line):
+            left = 0
+        if left:
+            found.append(line)
+            left -= 1
     return found
 
 

@@ -24,6 +24,7 @@ from tests.launch import Launcher, add_log_option
 from . import compare, normalise, registry
 from .server import ROOT, Server
 from .session import Session
+from .stalls import Machine, stall
 
 HERE = Path(__file__).resolve().parents[1]
 CRASH = "!exception"
@@ -48,6 +49,7 @@ class Outcome:
     perdure: dict[str, Any] | None
     differences: list[compare.Difference] = field(default_factory=list)
     justified: int = 0
+    begin: float = 0  # of time.monotonic
     seconds: float = 0
 
     @property
@@ -82,6 +84,13 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=1, help="rounds over all chosen programs")
     parser.add_argument(
         "--limit", type=int, default=12, help="differences shown per program; 0: all"
+    )
+    parser.add_argument(
+        "--stall",
+        type=float,
+        default=0,
+        metavar="SECONDS",
+        help="stop Perdure for so long now and then: finds programs that race against a timeout",
     )
     parser.add_argument(
         "--verbose", action="store_true", help="show tracebacks of programs that raise"
@@ -163,6 +172,7 @@ class Run:
         self.deaths: list[str] = []
         self.replacing = asyncio.Lock()
         self.quiet = Runtime(telemetry=TelemetryConfig(logging=None))
+        self.machine = Machine()
 
     def use_saved(self, file: Path) -> None:
         """Takes the reference's observations from a file instead of a server."""
@@ -175,15 +185,29 @@ class Run:
         try:
             self.start_servers()
             self.clients = [await self.connect(server) for server in self.servers]
-            for _ in range(self.options.repeat):
-                outcomes = await self.several(programs)
-                self.outcomes += outcomes.values()
+            stalls = self.start_stalls()
+            with self.machine:
+                for _ in range(self.options.repeat):
+                    outcomes = await self.several(programs)
+                    self.outcomes += outcomes.values()
+            for stalling in stalls:
+                stalling.cancel()
+            await asyncio.gather(*stalls, return_exceptions=True)
             self.save()
         finally:
             for server in self.servers:
                 server.stop()
             self.launcher.close()
         return self.summary(programs, time.monotonic() - begin)
+
+    def start_stalls(self) -> list[asyncio.Task]:
+        if not self.options.stall:
+            return []
+        return [
+            asyncio.ensure_future(stall(server.process.pid, self.options.stall))
+            for server in self.servers
+            if server.name == "perdure" and server.process is not None
+        ]
 
     async def connect(self, server: Server) -> Any:
         await server.ready()
@@ -257,6 +281,7 @@ class Run:
         if self.saved is not None:
             results.insert(0, self.saved.get(program.name, {CRASH: "not in the saved reference"}))
         outcome = Outcome(program, results[0], results[1] if len(results) > 1 else None)
+        outcome.begin = begin
         outcome.seconds = time.monotonic() - begin
         if outcome.perdure is not None:
             for difference in compare.compare(outcome.reference, outcome.perdure):
@@ -283,6 +308,9 @@ class Run:
             print("  " + str(difference).replace("\n", "\n  "))
         if len(outcome.differences) > limit:
             print(f"  ... and {len(outcome.differences) - limit} more differences")
+        if not outcome.passed:
+            end = outcome.begin + outcome.seconds
+            print(f"  {self.machine.during(outcome.begin, end)}", flush=True)
 
     def save(self) -> None:
         for name in ("reference", "perdure"):

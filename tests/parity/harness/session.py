@@ -253,8 +253,16 @@ class Session:
 
     async def introduce_sticky(self) -> Any:
         """An idle poll of the sticky queue: only queues that somebody polled lately get sticky
-        tasks."""
-        return await self.rpc.PollWorkflowTaskQueue(task_queue=self.sticky_queue(), _timeout=3)
+        tasks. Like a worker it polls again if the answer came after the deadline: the server has
+        about a second for it, whatever the deadline."""
+        while True:
+            try:
+                return await self.rpc.PollWorkflowTaskQueue(
+                    task_queue=self.sticky_queue(), _timeout=3
+                )
+            except grpc.aio.AioRpcError as late:
+                if late.code() != grpc.StatusCode.DEADLINE_EXCEEDED:
+                    raise
 
     async def poll_activity(self, queue: str = "", timeout: float = 20) -> Any:
         return await self._poll(self.rpc.PollActivityTaskQueue, {"name": queue or self.tq}, timeout)

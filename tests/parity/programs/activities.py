@@ -103,9 +103,9 @@ async def activity_retry_intervals(t: Session):
     """The interval grows by the coefficient up to the maximum."""
     await t.start()
     policy = {
-        "initial_interval": seconds(0.5),
-        "backoff_coefficient": 1.8,
-        "maximum_interval": seconds(1.1),
+        "initial_interval": seconds(3),
+        "backoff_coefficient": 1.2,
+        "maximum_interval": seconds(4),
     }
     await t.step(activity("a", t.tq, retry_policy=policy))
     for attempt in range(1, 4):
@@ -180,7 +180,7 @@ async def activity_start_to_close_timeout(t: Session):
 async def activity_start_to_close_timeout_is_retried(t: Session):
     await t.start()
     await t.step(activity(
-        "a", t.tq, start_to_close_timeout=seconds(2), retry_policy={**QUICK, "maximum_attempts": 3}
+        "a", t.tq, start_to_close_timeout=seconds(4), retry_policy={**QUICK, "maximum_attempts": 3}
     ))
     first = await t.poll_activity()
     second = await t.poll_activity()
@@ -212,7 +212,7 @@ async def activity_schedule_to_close_timeout_before_start(t: Session):
 async def activity_schedule_to_close_timeout_while_running(t: Session):
     await t.start()
     await t.step(
-        activity("a", t.tq, schedule_to_close_timeout=seconds(2), heartbeat_timeout=seconds(5))
+        activity("a", t.tq, schedule_to_close_timeout=seconds(4), heartbeat_timeout=seconds(9))
     )
     task = await t.poll_activity()
     await t.heartbeat(task, "progress")
@@ -280,7 +280,7 @@ async def activity_heartbeat_details_survive(t: Session):
     await t.start()
     await t.step(
         activity(
-            "a", t.tq, heartbeat_timeout=seconds(1.5), retry_policy={**QUICK, "maximum_attempts": 4}
+            "a", t.tq, heartbeat_timeout=seconds(4), retry_policy={**QUICK, "maximum_attempts": 4}
         )
     )
     await t.heartbeat(await t.poll_activity(), "from the first")
@@ -298,12 +298,12 @@ async def activity_heartbeat_details_survive(t: Session):
 async def activity_kept_alive_by_heartbeats(t: Session):
     await t.start()
     await t.step(
-        activity("a", t.tq, heartbeat_timeout=seconds(2), retry_policy={"maximum_attempts": 1})
+        activity("a", t.tq, heartbeat_timeout=seconds(4), retry_policy={"maximum_attempts": 1})
     )
     task = await t.poll_activity()
-    for number in range(5):
+    for number in range(6):
         await t.heartbeat(task, number)
-        await asyncio.sleep(0.7)  # The time between heartbeats is the subject.
+        await asyncio.sleep(1)  # The time between heartbeats is the subject.
     await t.complete_activity(task, "alive")
     await t.history()
 

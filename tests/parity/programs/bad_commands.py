@@ -331,7 +331,7 @@ async def too_large_payloads_in_commands(t: Session):
 async def bad_command_on_a_second_attempt(t: Session):
     """On a transient task the worker gets the error, but nothing is written; the task must time
     out."""
-    await t.start(workflow_task_timeout=seconds(1))
+    await t.start(workflow_task_timeout=seconds(4))
     task = await t.poll()
     await t.error("first", t.complete(task, timer("", 1)))
     task = await t.poll()

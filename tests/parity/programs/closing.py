@@ -223,7 +223,7 @@ async def continued_as_new_chain(t: Session):
 @program
 async def continued_as_new_with_pending_things(t: Session):
     first = await t.start()
-    await t.step(activity("a", t.id("nobody")), timer("t", 1), force_create_new_workflow_task=True)
+    await t.step(activity("a", t.id("nobody")), timer("t", 60), force_create_new_workflow_task=True)
     await t.step(continue_as_new(t.tq))
     t.value("task", await t.poll(), mask=RANDOM_BACKOFF_IN_TASK)
     await t.history("first history", run=first)
@@ -262,7 +262,7 @@ async def memo_and_search_attributes_change(t: Session):
 async def workflow_retried(t: Session):
     first = await t.start(
         input=payloads("in"),
-        retry_policy={"initial_interval": seconds(1), "maximum_attempts": 2},
+        retry_policy={"initial_interval": seconds(4), "maximum_attempts": 2},
         workflow_execution_timeout=seconds(100),
         memo={"fields": {"m": payload(1)}},
         header={"fields": {"h": payload(1)}},
@@ -339,7 +339,7 @@ async def terminate_in_retry_backoff(t: Session):
 
 @program
 async def run_timeout(t: Session):
-    await t.start(workflow_run_timeout=seconds(2))
+    await t.start(workflow_run_timeout=seconds(4))
     await t.step(timer("t", 100), activity("a", t.id("nobody")))
     t.value("close", await t.closed())
     await t.history()
@@ -348,7 +348,7 @@ async def run_timeout(t: Session):
 
 @program
 async def run_timeout_during_a_task(t: Session):
-    await t.start(workflow_run_timeout=seconds(2))
+    await t.start(workflow_run_timeout=seconds(4))
     task = await t.poll()
     await t.signal("buffered")
     await t.closed()
@@ -372,7 +372,7 @@ async def run_timeout_with_retry(t: Session):
 @program
 async def execution_timeout_ends_the_chain(t: Session):
     """Not retried, though there is a retry policy."""
-    await t.start(workflow_execution_timeout=seconds(2), retry_policy={"maximum_attempts": 5})
+    await t.start(workflow_execution_timeout=seconds(4), retry_policy={"maximum_attempts": 5})
     await t.step()
     await t.closed()
     await t.history()
@@ -395,9 +395,9 @@ async def execution_timeout_over_continue_as_new(t: Session):
 
 @program
 async def cron_runs(t: Session):
-    """Every second: completed, failed, and completed again; results and failures are carried."""
+    """Every three seconds: completed, failed, and completed again; results and failures are carried."""
     first = await t.start(
-        cron_schedule="@every 1s", input=payloads("in"), memo={"fields": {"m": payload(1)}}
+        cron_schedule="@every 3s", input=payloads("in"), memo={"fields": {"m": payload(1)}}
     )
     await t.history("before the first", mask=RANDOM_BACKOFF)
     await t.step(complete("one"))

@@ -293,8 +293,8 @@ async def sdk_local_activities_and_patches(t: Session):
 
 
 @activity.defn
-async def five_seconds() -> str:
-    await asyncio.sleep(5)
+async def twelve_seconds() -> str:
+    await asyncio.sleep(12)
     return "slow but local"
 
 
@@ -303,15 +303,15 @@ class SlowLocal:
     @workflow.run
     async def run(self) -> str:
         return await workflow.execute_local_activity(
-            five_seconds, start_to_close_timeout=10 * SECOND
+            twelve_seconds, start_to_close_timeout=20 * SECOND
         )
 
 
 @program
 async def sdk_local_activity_longer_than_a_task(t: Session):
     """The worker keeps its workflow task alive by forced new ones."""
-    async with t.worker([SlowLocal], [five_seconds]):
-        handle = await t.start_sdk(SlowLocal.run, task_timeout=4 * SECOND)
+    async with t.worker([SlowLocal], [twelve_seconds]):
+        handle = await t.start_sdk(SlowLocal.run, task_timeout=10 * SECOND)
         t.value("result", await handle.result())
     events = await t.events()
     t.value(

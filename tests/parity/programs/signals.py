@@ -99,7 +99,7 @@ async def signal_targets(t: Session):
 @program
 async def signal_and_timer_wake_one_task(t: Session):
     await t.start()
-    await t.step(timer("t", 0.3))
+    await t.step(timer("t", 3))
     await t.signal()
     await t.event("TIMER_FIRED")
     t.value("task", await t.poll())

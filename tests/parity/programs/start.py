@@ -313,7 +313,7 @@ async def start_again_too_soon(t: Session):
 
 @program
 async def start_delay(t: Session):
-    await t.start(workflow_start_delay=seconds(1))
+    await t.start(workflow_start_delay=seconds(4))
     await t.history("before")
     await t.describe("describe before")
     t.value("task", await t.poll())
@@ -411,7 +411,7 @@ async def eager_start_task_fails(t: Session):
 @program
 async def eager_start_task_times_out(t: Session):
     response = await t.start_response(
-        request_eager_execution=True, workflow_task_timeout=seconds(1)
+        request_eager_execution=True, workflow_task_timeout=seconds(4)
     )
     task = await t.poll()
     t.value("task", task)

@@ -94,12 +94,12 @@ async def timer_of_a_thousand_years(t: Session):
 async def timer_ends_with_the_workflow(t: Session):
     """Timers and activities of a closed workflow leave no events."""
     await t.start()
-    await t.step(timer("t", 2), activity("a", t.id("nobody"), schedule_to_close_timeout=seconds(2)),
+    await t.step(timer("t", 4), activity("a", t.id("nobody"), schedule_to_close_timeout=seconds(4)),
                  force_create_new_workflow_task=True)
     await t.step(fail("closed"))
     watch = t.id("watch")
     await t.start(watch, task_queue={"name": t.id("tq2")})
-    await t.complete(await t.poll(t.id("tq2")), timer("later", 3))
+    await t.complete(await t.poll(t.id("tq2")), timer("later", 5))
     await t.event("TIMER_FIRED", watch)
     await t.history()
     await t.describe()

@@ -119,7 +119,7 @@ async def reset_sticky_task_queue(t: Session):
 
 @program
 async def task_times_out_and_becomes_transient(t: Session):
-    await t.start(workflow_task_timeout=seconds(1))
+    await t.start(workflow_task_timeout=seconds(4))
     first = await t.poll()
     second = await t.poll()
     t.value("second attempt", second)
@@ -292,7 +292,7 @@ async def buffered_events_are_flushed_at_failure(t: Session):
 
 @program
 async def buffered_events_are_flushed_at_timeout(t: Session):
-    await t.start(workflow_task_timeout=seconds(1))
+    await t.start(workflow_task_timeout=seconds(4))
     await t.poll()
     await t.signal("one")
     t.value("next task", await t.poll())
