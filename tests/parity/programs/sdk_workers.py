@@ -12,7 +12,7 @@ from .sdk import SECOND, greet, Greeting, Waiting, Later
 class Before:
     @workflow.run
     async def run(self) -> str:
-        await asyncio.sleep(1)
+        await asyncio.sleep(4)
         return "before"
 
 
