@@ -395,7 +395,8 @@ async def execution_timeout_over_continue_as_new(t: Session):
 
 @program
 async def cron_runs(t: Session):
-    """Every three seconds: completed, failed, and completed again; results and failures are carried."""
+    """Every three seconds: completed, failed, and completed again; results and failures are
+    carried."""
     first = await t.start(
         cron_schedule="@every 3s", input=payloads("in"), memo={"fields": {"m": payload(1)}}
     )
