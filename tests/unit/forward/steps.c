@@ -3,6 +3,8 @@
 
 #include <temporal/api/query/v1/message.pb-c.h>
 
+#include "base/os_clock.h"
+
 #define REQUEST(Name, name)                                                                        \
     Temporal__Api__Workflowservice__V1__##Name request =                                           \
         TEMPORAL__API__WORKFLOWSERVICE__V1__##name##__INIT
@@ -275,6 +277,17 @@ int steps_pollers(rig_t *rig, int node, const char *task_queue, int64_t *backlog
         return -1;
     *backlog = response->stats->approximate_backlog_count;
     return (int)response->n_pollers;
+}
+
+bool steps_until_backlog(rig_t *rig, int node, const char *task_queue, int64_t count)
+{
+    int64_t until_ns = pd_os_monotonic_ns() + 20000 * RIG_MS, backlog;
+
+    do {
+        if (steps_pollers(rig, node, task_queue, &backlog) < 0)
+            return false;
+    } while (backlog != count && pd_os_monotonic_ns() < until_ns);
+    return backlog == count;
 }
 
 int steps_shutdown_worker(rig_t *rig, int node)

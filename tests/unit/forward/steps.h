@@ -30,6 +30,8 @@ void steps_send_query(rig_t *rig, int node, const char *workflow_id, rig_call_t 
 int steps_answer_query(rig_t *rig, int node, const steps_task_t *task);
 /* How many pollers and waiting tasks the queue has; -1: the call failed. */
 int steps_pollers(rig_t *rig, int node, const char *task_queue, int64_t *backlog);
+/* So many tasks wait in it. */
+bool steps_until_backlog(rig_t *rig, int node, const char *task_queue, int64_t count);
 int steps_shutdown_worker(rig_t *rig, int node);
 
 #endif
