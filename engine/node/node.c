@@ -230,6 +230,7 @@ static void make_partition(pd_node_t *node, uint32_t index)
         .failed_retry_ns = node->options.cluster ? node->options.cluster->failed_retry_ns : 0,
         .random_seed = node->options.seed + index,
         .flush_size = node->options.flush_size,
+        .dirty_size_max = node->options.dirty_size_max,
         .flush_delay_ns = node->options.flush_delay_ns,
         .standstill_ns = node->options.standstill_ns,
         .metrics = node->options.metrics,

@@ -53,6 +53,7 @@ typedef struct pd_node_options {
     pd_store_shared_t *store_shared;
     size_t store_cache_size_max; /* bytes, of each partition */
     size_t flush_size;           /* bytes of dirty rows, of each partition */
+    size_t dirty_size_max;       /* see pd_partition_options_t */
     int64_t flush_delay_ns;
     int64_t standstill_ns; /* see pd_partition_options_t */
     pd_namespaces_t *namespaces;

@@ -3,9 +3,6 @@
  * (disk.c); meanwhile commands go on, and what they change is for the next flush. */
 #include "engine/partition/partition_private.h"
 
-/* Times flush_size: so much may be dirty while a slow disk writes; then all wait for it. */
-enum { DIRTY_FACTOR_MAX = 16 };
-
 static void position_of(const pd_partition_t *partition, int64_t commands_through,
                         pd_store_position_t *position)
 {
@@ -57,18 +54,18 @@ static void arm(pd_partition_t *partition)
                         pd_partition_now_ns(partition) + partition->options.flush_delay_ns);
 }
 
-static bool is_full(const pd_partition_t *partition, size_t factor)
+static bool is_dirty(const pd_partition_t *partition, size_t size)
 {
-    return pd_store_dirty_size(partition->store) >= partition->options.flush_size * factor;
+    return pd_store_dirty_size(partition->store) >= size;
 }
 
 void pdi_flush_after_apply(pd_partition_t *partition, pdi_pending_t *pending)
 {
     if (pd_store_flush_held(partition->store)) {
         partition->flush_wanted = true;
-        if (is_full(partition, DIRTY_FACTOR_MAX))
+        if (is_dirty(partition, partition->options.dirty_size_max))
             pdi_disk_wait(partition);
-    } else if (!is_full(partition, 1)) {
+    } else if (!is_dirty(partition, partition->options.flush_size)) {
         arm(partition);
     } else if (pending) {
         pd_store_flush_begin(partition->store);

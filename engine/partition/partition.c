@@ -8,6 +8,7 @@
 #define RETRY_DELAY_MAX_NS ((int64_t)1000 * 1000000)
 #define FAILED_DELAY_FACTOR_MAX 32 /* times failed_retry_ns */
 #define STANDSTILL_NS ((int64_t)2 * 1000000000)
+#define DIRTY_SIZE_MAX ((size_t)64 << 20)
 #define PROGRESS_DELAY_NS ((int64_t)5 * 1000000000)
 #define COMMAND_ID_KEEP_NS ((int64_t)24 * 3600 * 1000000000)
 
@@ -41,6 +42,10 @@ pd_partition_t *pd_partition_new(const pd_partition_options_t *options)
         partition->options.message_kind = pd_message_kind;
     if (!partition->options.standstill_ns)
         partition->options.standstill_ns = STANDSTILL_NS;
+    if (!partition->options.dirty_size_max)
+        partition->options.dirty_size_max = DIRTY_SIZE_MAX;
+    if (partition->options.dirty_size_max < partition->options.flush_size)
+        partition->options.dirty_size_max = partition->options.flush_size;
     if (!partition->options.progress_delay_ns)
         partition->options.progress_delay_ns = PROGRESS_DELAY_NS;
     if (!partition->options.command_id_keep_ns)

@@ -82,6 +82,8 @@ typedef struct pd_partition_options {
     pd_offer_sink_t sink;
     uint64_t random_seed;
     size_t flush_size;       /* dirty bytes that start a flush */
+    size_t dirty_size_max;   /* while one is being written, so many more make the loop wait for the
+                                disk; at least flush_size; 0: 64 MiB */
     int64_t flush_delay_ns;  /* at most so long after the first dirty row */
     int64_t standstill_ns;   /* an owner of whom nothing is acknowledged for so long, while the log
                                 grows, gives up; 0: 2 s */

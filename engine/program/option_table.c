@@ -119,6 +119,11 @@ static const pd_config_option_t options[PDI_OPTION_COUNT] = {
         .max = 4 * GIB, .programs = BOTH, .default_text = "4MiB", .since = V2,
         .section = ENGINE,
         .help = "Changed rows that make a partition write them to RocksDB, in bytes."},
+    [PDI_OPTION_DIRTY_SIZE_MAX] = {.name = "dirty-size-max", .type = PD_CONFIG_SIZE,
+        .min = 64 * KIB, .max = 4 * GIB, .programs = BOTH, .default_text = "64MiB", .since = V2,
+        .section = ENGINE,
+        .help = "The most that may change while a slow disk still writes the rows before, of each "
+                "partition; then it waits for the disk. `flush-size` if that is more."},
     [PDI_OPTION_FLUSH_DELAY] = {.name = "flush-delay", .type = PD_CONFIG_DURATION, .min = MS,
         .max = HOUR, .programs = BOTH, .default_text = "1s", .since = V2, .section = ENGINE,
         .help = "The longest that a changed row waits for that. Longer: less is written, more is "

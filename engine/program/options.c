@@ -180,6 +180,7 @@ static pd_status_t resolve(pd_program_options_t *self, uint32_t program, pd_erro
     self->block_cache_size = (size_t)pd_config_number(config, PDI_OPTION_BLOCK_CACHE_SIZE);
     self->write_buffer_size = (size_t)pd_config_number(config, PDI_OPTION_WRITE_BUFFER_SIZE);
     self->flush_size = (size_t)pd_config_number(config, PDI_OPTION_FLUSH_SIZE);
+    self->dirty_size_max = (size_t)pd_config_number(config, PDI_OPTION_DIRTY_SIZE_MAX);
     self->flush_delay_ns = pd_config_number(config, PDI_OPTION_FLUSH_DELAY);
     self->log_level = (pd_diag_level_t)pd_config_number(config, PDI_OPTION_LOG_LEVEL);
     if (pd_config_number(config, PDI_OPTION_VERBOSE))

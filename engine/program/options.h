@@ -41,7 +41,7 @@ typedef struct pd_program_options {
     uint32_t engine_thread_count; /* 0: the thread of the connections is the engine's, too */
     size_t store_cache_size_max;  /* of each partition */
     size_t block_cache_size, write_buffer_size;
-    size_t flush_size; /* of each partition */
+    size_t flush_size, dirty_size_max; /* of each partition */
     int64_t flush_delay_ns;
 
     const char *snapshot_path; /* NULL: none are made */

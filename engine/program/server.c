@@ -342,6 +342,7 @@ static void make_node(server_t *self)
         .store_shared = self->store_shared,
         .store_cache_size_max = self->options->store_cache_size_max,
         .flush_size = self->options->flush_size,
+        .dirty_size_max = self->options->dirty_size_max,
         .flush_delay_ns = self->options->flush_delay_ns,
         .standstill_ns = self->options->standstill_timeout_ns,
         .command_id_keep_ns = self->options->command_id_keep_ns,

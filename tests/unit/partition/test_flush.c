@@ -1,0 +1,300 @@
+/* test_flush.c -- rows go to the disk in batches, one at a time, each held until what it was cut
+ * behind is acknowledged; beside that, commands go on, until too much waits for a slow disk.
+ *
+ * The disk writes when the test lets it: until then the loop's mail for it is kept back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/decide/draft.h"
+#include "engine/frontend/frontend.h"
+#include "engine/partition/partition_private.h"
+#include "log/memory/memory.h"
+#include "tests/unit/log/manual_loop.h"
+
+#define MS INT64_C(1000000)
+#define S (1000 * MS)
+#define KIB ((size_t)1024)
+
+enum { STEP_MAX = 100000 };
+
+typedef struct bed {
+    manual_loop_t loop;
+    pd_log_memory_t *storage;
+    pd_log_t *log;
+    pd_store_shared_t *shared;
+    pd_namespaces_t *namespaces;
+    pd_senders_t *senders;
+    pd_partition_t *partition;
+    bool disk_is_slow;
+    pd_mail_t *kept_back;
+} bed_t;
+
+static pd_record_codec_t *codec, *command_codec, *rejected_codec; /* take long to make */
+
+/* ---- commands: each says a lot to the workflow itself, who does not listen ---- */
+
+static const pd_rpc_error_t *decide_say(pd_decision_t *decision, pd_command_t *command)
+{
+    pd_draft_t *draft = pd_draft_new_run(decision, "0190b7a2-5f3c-7a11-8000-000000000000");
+    Perdure__V1__Message *message =
+        pd_decision_send(draft, decision->ns->id, command->workflow_id, "");
+
+    message->body_case = PERDURE__V1__MESSAGE__BODY_CHILD_FIRST_TASK;
+    message->child_first_task =
+        PD_PB_NEW(decision->arena, Perdure__V1__ChildFirstTask, perdure__v1__child_first_task);
+    return NULL;
+}
+
+static const pd_rpc_error_t *decide_heard(pd_decision_t *decision, pd_command_t *command)
+{
+    return NULL;
+}
+
+static const pd_command_kind_t say_kind = {.name = "SAY",
+                                           .cause = PERDURE__V1__CAUSE__CAUSE_SIGNAL_WORKFLOW,
+                                           .may_create = true,
+                                           .decide = decide_say};
+static const pd_command_kind_t heard_kind = {.name = "HEARD",
+                                             .cause = PERDURE__V1__CAUSE__CAUSE_CHILD_FIRST_TASK,
+                                             .may_create = true,
+                                             .decide = decide_heard};
+
+static const pd_command_kind_t *kind_of(const Perdure__V1__Message *message)
+{
+    return &heard_kind;
+}
+
+static void say(bed_t *bed)
+{
+    pd_command_t *command = pd_command_new(&say_kind);
+    char *workflow_id = pd_arena_alloc(command->arena, 900);
+
+    memset(workflow_id, 'w', 899);
+    workflow_id[899] = '\0';
+    command->ns = pd_namespaces_by_name(bed->namespaces, "default");
+    command->workflow_id = workflow_id;
+    command->run_id = "";
+    pd_partition_submit(bed->partition, command);
+}
+
+/* ---- the loop ---- */
+
+static void keep_back(manual_loop_t *loop, pd_mail_t *mail)
+{
+    pd_mail_t *before = NULL, *at = loop->first;
+
+    for (; at != mail; at = at->next)
+        before = at;
+    if (before)
+        before->next = mail->next;
+    else
+        loop->first = mail->next;
+    if (loop->last == mail)
+        loop->last = before;
+}
+
+static bool is_queued(const manual_loop_t *loop, const pd_mail_t *mail)
+{
+    const pd_mail_t *at = loop->first;
+
+    while (at && at != mail)
+        at = at->next;
+    return at != NULL;
+}
+
+static bool step(bed_t *bed)
+{
+    pd_mail_t *done = &bed->partition->disk.done;
+
+    if (bed->disk_is_slow && is_queued(&bed->loop, done)) {
+        assert_null(bed->kept_back);
+        bed->kept_back = done;
+        keep_back(&bed->loop, done);
+    }
+    return manual_loop_step(&bed->loop);
+}
+
+#define UNTIL(bed, condition)                                                                      \
+    for (int step_ = 0; !(condition); step_++)                                                     \
+    assert_true(step_ < STEP_MAX && step(bed))
+
+/* The disk is as fast as it can. */
+static void let_write(bed_t *bed)
+{
+    bed->disk_is_slow = false;
+    if (bed->kept_back)
+        pd_loop_post(&bed->loop.loop, bed->kept_back);
+    bed->kept_back = NULL;
+}
+
+/* ---- the partition ---- */
+
+static void no_offer(void *ctx, const pd_offer_t *offer)
+{
+}
+
+static void begin(bed_t *bed, size_t flush_size, size_t dirty_size_max)
+{
+    pd_partition_options_t options = {
+        .node = "a",
+        .loop = &bed->loop.loop,
+        .log = bed->log,
+        .senders = bed->senders,
+        .partition_count = 1,
+        .codec = codec,
+        .command_codec = command_codec,
+        .rejected_codec = rejected_codec,
+        .checker = &pd_frontend_checker,
+        .message_kind = kind_of,
+        .store_path = "/partition",
+        .store_shared = bed->shared,
+        .store_cache_size_max = 1 << 20,
+        .namespaces = bed->namespaces,
+        .sink = {.offer = no_offer},
+        .random_seed = 1,
+        .flush_size = flush_size,
+        .dirty_size_max = dirty_size_max,
+        .flush_delay_ns = 50 * MS,
+    };
+
+    bed->partition = pd_partition_new(&options);
+    pd_partition_start(bed->partition, NULL, NULL);
+    pd_partition_set_role(bed->partition, PD_PARTITION_TO_OWN, INT64_MAX);
+    UNTIL(bed, pd_partition_state(bed->partition) == PD_PARTITION_OWNER);
+}
+
+static bool is_writing(const bed_t *bed)
+{
+    return bed->partition->disk.busy && !bed->partition->disk.finished;
+}
+
+static size_t dirty_size(const bed_t *bed)
+{
+    return pd_store_dirty_size(bed->partition->store);
+}
+
+static bool all_is_acknowledged(const bed_t *bed)
+{
+    return TAILQ_EMPTY(&bed->partition->pendings);
+}
+
+static int make(void **state)
+{
+    pd_store_shared_options_t shared = {
+        .block_cache_size = 4 << 20, .write_buffer_size = 8 << 20, .in_memory = true};
+    pd_log_memory_options_t options = {.seed = 1, .partition_counts = {1, 1, 1, 1}};
+    Perdure__V1__NamespaceRow row = PERDURE__V1__NAMESPACE_ROW__INIT;
+    bed_t *bed = PD_NEW(bed_t);
+    pd_error_t error;
+
+    manual_loop_init(&bed->loop);
+    options.loop = &bed->loop.loop;
+    options.faults.land_max_ns = options.faults.ack_max_ns = options.faults.read_max_ns = 2 * MS;
+    bed->storage = pd_log_memory_new(&options);
+    bed->log = pd_log_memory_open(bed->storage);
+    bed->namespaces = pd_namespaces_new();
+    row.namespace_id = (char *)"0190b7a2-5f3c-7a11-8000-0123456789ab";
+    row.name = (char *)"default";
+    pd_namespaces_publish(bed->namespaces, &row);
+    assert_int_equal(pd_store_shared_new(&shared, &bed->shared, &error), PD_OK);
+    bed->senders = pd_senders_new(bed->log, &bed->loop.loop);
+    *state = bed;
+    return 0;
+}
+
+static int drop(void **state)
+{
+    bed_t *bed = *state;
+
+    let_write(bed);
+    pd_partition_stop(bed->partition);
+    UNTIL(bed, pd_partition_state(bed->partition) == PD_PARTITION_STOPPED);
+    pd_partition_free(bed->partition);
+    pd_senders_free(bed->senders);
+    pd_log_close(bed->log);
+    pd_store_shared_free(bed->shared);
+    pd_namespaces_free(bed->namespaces);
+    pd_log_memory_free(bed->storage);
+    manual_loop_deinit(&bed->loop);
+    pd_free(bed);
+    return 0;
+}
+
+/* ---- tests ---- */
+
+/* While the first batch is being written, rows change until the loop waits for the disk. Returns
+ * how many bytes of them there were at most. */
+static size_t fill_until_it_waits(bed_t *bed)
+{
+    size_t size_max = 0;
+
+    bed->disk_is_slow = true;
+    for (int i = 0; !bed->kept_back || is_writing(bed); i++) {
+        assert_true(i < 1000);
+        say(bed);
+        do {
+            assert_true(step(bed));
+            if (is_writing(bed) && dirty_size(bed) > size_max)
+                size_max = dirty_size(bed);
+        } while (!all_is_acknowledged(bed));
+    }
+    return size_max;
+}
+
+static void test_a_slow_disk_is_waited_for(void **state)
+{
+    bed_t *bed = *state;
+    size_t size_max;
+
+    begin(bed, 2 * KIB, 16 * KIB);
+    size_max = fill_until_it_waits(bed);
+    assert_true(size_max > 8 * KIB); /* not before there is a need */
+    assert_true(size_max < 16 * KIB);
+}
+
+static void test_large_flushes_do_not_raise_the_limit(void **state)
+{
+    bed_t *bed = *state;
+    size_t size_max;
+
+    begin(bed, 12 * KIB, 16 * KIB);
+    size_max = fill_until_it_waits(bed);
+    assert_true(size_max > 8 * KIB);
+    assert_true(size_max < 16 * KIB);
+}
+
+static void test_the_limit_is_no_less_than_a_flush(void **state)
+{
+    bed_t *bed = *state;
+    size_t size_max;
+
+    begin(bed, 24 * KIB, KIB);
+    size_max = fill_until_it_waits(bed);
+    assert_true(size_max > 12 * KIB);
+    assert_true(size_max < 24 * KIB);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_a_slow_disk_is_waited_for, make, drop),
+        cmocka_unit_test_setup_teardown(test_large_flushes_do_not_raise_the_limit, make, drop),
+        cmocka_unit_test_setup_teardown(test_the_limit_is_no_less_than_a_flush, make, drop),
+    };
+    int failed;
+
+    codec = pd_record_codec_new(&perdure__v1__record__descriptor);
+    command_codec = pd_record_codec_new(&perdure__v1__command__descriptor);
+    rejected_codec = pd_record_codec_new(&perdure__v1__rejected__descriptor);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    pd_record_codec_free(codec);
+    pd_record_codec_free(command_codec);
+    pd_record_codec_free(rejected_codec);
+    return failed;
+}
