@@ -174,9 +174,22 @@ static bool is_writing(const bed_t *bed)
     return bed->partition->disk.busy && !bed->partition->disk.finished;
 }
 
+static bool is_held(const bed_t *bed)
+{
+    return pd_store_flush_held(bed->partition->store);
+}
+
 static size_t dirty_size(const bed_t *bed)
 {
     return pd_store_dirty_size(bed->partition->store);
+}
+
+static int64_t flushed_offset(const bed_t *bed)
+{
+    pd_store_position_t position;
+
+    pd_store_position(bed->partition->store, &position);
+    return position.applied_offset;
 }
 
 static bool all_is_acknowledged(const bed_t *bed)
@@ -280,12 +293,68 @@ static void test_the_limit_is_no_less_than_a_flush(void **state)
     assert_true(size_max < 24 * KIB);
 }
 
+/* ---- holding ---- */
+
+static void test_a_batch_is_held_until_it_is_acknowledged(void **state)
+{
+    bed_t *bed = *state;
+    pd_log_memory_faults_t slow = {.ack_min_ns = 500 * MS, .ack_max_ns = 500 * MS};
+    int64_t flushed, held_ns;
+
+    begin(bed, 2 * KIB, 0);
+    UNTIL(bed, !bed->partition->flush_timer_armed && !bed->partition->disk.busy);
+    flushed = flushed_offset(bed);
+    pd_log_memory_set_faults(bed->storage, &slow);
+    while (!is_held(bed)) {
+        say(bed);
+        step(bed);
+    }
+    held_ns = bed->loop.now_ns;
+    while (!bed->partition->disk.busy) { /* it would be sealed, and written, at once */
+        assert_int_equal(flushed_offset(bed), flushed);
+        assert_true(step(bed));
+    }
+    assert_true(bed->loop.now_ns >= held_ns + 500 * MS);
+    UNTIL(bed, !is_held(bed));
+    assert_true(flushed_offset(bed) > flushed);
+    UNTIL(bed, all_is_acknowledged(bed));
+}
+
+static void test_what_changes_meanwhile_is_for_the_next_batch(void **state)
+{
+    bed_t *bed = *state;
+    int64_t boundary;
+
+    begin(bed, 2 * KIB, 0);
+    UNTIL(bed, !bed->partition->flush_timer_armed && !bed->partition->disk.busy);
+    bed->disk_is_slow = true;
+    do {
+        say(bed);
+        UNTIL(bed, all_is_acknowledged(bed));
+    } while (!is_writing(bed));
+    boundary = bed->partition->chain.offset;
+    for (int i = 0; i < 20; i++) { /* acknowledged, though the disk has not moved */
+        say(bed);
+        UNTIL(bed, all_is_acknowledged(bed));
+        assert_true(is_writing(bed));
+    }
+    assert_true(dirty_size(bed) > 2 * 2 * KIB);
+    let_write(bed);
+    UNTIL(bed, !is_held(bed));
+    assert_true(flushed_offset(bed) <= boundary);
+    UNTIL(bed, flushed_offset(bed) == bed->partition->chain.offset);
+    assert_int_equal(dirty_size(bed), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_slow_disk_is_waited_for, make, drop),
         cmocka_unit_test_setup_teardown(test_large_flushes_do_not_raise_the_limit, make, drop),
         cmocka_unit_test_setup_teardown(test_the_limit_is_no_less_than_a_flush, make, drop),
+        cmocka_unit_test_setup_teardown(test_a_batch_is_held_until_it_is_acknowledged, make, drop),
+        cmocka_unit_test_setup_teardown(test_what_changes_meanwhile_is_for_the_next_batch, make,
+                                        drop),
     };
     int failed;
 
