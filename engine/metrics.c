@@ -9,6 +9,9 @@
 const pd_metric_t pd_engine_metrics[PD_METRIC_ENGINE_COUNT] = {
     [PD_METRIC_PARTITION_OWNED] = {"perdure_partition_owned", PD_METRIC_GAUGE, {"partition"},
         .help = "1 where this node owns the partition, else 0."},
+    [PD_METRIC_PARTITION_ACQUIRING] = {"perdure_partition_acquiring", PD_METRIC_GAUGE,
+        {"partition"},
+        .help = "1 while this node takes the partition over and does not own it yet, else 0."},
     [PD_METRIC_PARTITION_EPOCH] = {"perdure_partition_epoch", PD_METRIC_GAUGE, {"partition"},
         .help = "Offset of the newest OwnerChanged that this node knows of; -1: none."},
     [PD_METRIC_PARTITION_APPLIED_OFFSET] = {"perdure_partition_applied_offset", PD_METRIC_GAUGE,
@@ -122,6 +125,7 @@ void pd_partition_metrics_register(pd_partition_metrics_t *self, pd_metrics_t *m
 
     snprintf(label, sizeof(label), "%u", partition);
     pd_metrics_add_gauge(metrics, PD_METRIC_PARTITION_OWNED, &self->owned, label, NULL);
+    pd_metrics_add_gauge(metrics, PD_METRIC_PARTITION_ACQUIRING, &self->acquiring, label, NULL);
     pd_metrics_add_gauge(metrics, PD_METRIC_PARTITION_EPOCH, &self->epoch, label, NULL);
     pd_metrics_add_gauge(metrics, PD_METRIC_PARTITION_APPLIED_OFFSET, &self->applied_offset, label,
                          NULL);

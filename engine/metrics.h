@@ -10,6 +10,7 @@
 
 typedef enum pd_engine_metric {
     PD_METRIC_PARTITION_OWNED,
+    PD_METRIC_PARTITION_ACQUIRING,
     PD_METRIC_PARTITION_EPOCH,
     PD_METRIC_PARTITION_APPLIED_OFFSET,
     PD_METRIC_PARTITION_END_OFFSET,
@@ -69,7 +70,7 @@ typedef struct pd_partition_metrics {
     pd_gauge_t commands_lag;
     pd_gauge_t memtable_size, table_reader_size; /* of the store, as of its last flush */
     /* Set by a collector. */
-    pd_gauge_t owned, epoch, applied_offset, end_offset, lag;
+    pd_gauge_t owned, acquiring, epoch, applied_offset, end_offset, lag;
 } pd_partition_metrics_t;
 
 void pd_partition_metrics_register(pd_partition_metrics_t *self, pd_metrics_t *metrics,

@@ -63,6 +63,7 @@ static bool encode_heartbeat(pd_cluster_t *cluster, pdi_beat_t *beat)
         heartbeat.partitions[i]->epoch = status.epoch;
         heartbeat.partitions[i]->applied_offset = status.applied_offset;
         heartbeat.partitions[i]->end_offset = status.end_offset;
+        heartbeat.partitions[i]->acquiring = status.acquiring;
     }
     member.body_case = PERDURE__V1__MEMBER__BODY_HEARTBEAT;
     member.heartbeat = &heartbeat;

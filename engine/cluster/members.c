@@ -155,6 +155,7 @@ static void set_partitions(const pd_members_t *members, pd_member_t *member,
             .epoch = status->epoch,
             .applied_offset = status->applied_offset,
             .end_offset = status->end_offset,
+            .acquiring = status->acquiring,
         };
     }
 }

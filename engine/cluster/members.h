@@ -33,6 +33,7 @@ typedef struct pd_member_partition {
     int64_t epoch; /* the newest it knows of; its own when it owns or released it; -1 */
     int64_t applied_offset;
     int64_t end_offset;
+    bool acquiring; /* STANDBY: its OwnerChanged is on its way */
 } pd_member_partition_t;
 
 typedef struct pd_member {

@@ -10,6 +10,7 @@ static void status_of(void *ctx, uint32_t index, pd_member_partition_t *out)
     out->epoch = status.epoch;
     out->applied_offset = status.applied_offset;
     out->end_offset = status.end_offset;
+    out->acquiring = status.state == PD_PARTITION_ACQUIRING;
     switch (status.state) {
     case PD_PARTITION_OWNER:
     case PD_PARTITION_RELEASING:

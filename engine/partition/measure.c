@@ -71,6 +71,7 @@ void pd_partition_collect_metrics(pd_partition_t *partition)
     pd_partition_status(partition, &status);
     lag = status.end_offset - 1 - status.applied_offset;
     pd_gauge_set(&metrics->owned, status.state == PD_PARTITION_OWNER);
+    pd_gauge_set(&metrics->acquiring, status.state == PD_PARTITION_ACQUIRING);
     pd_gauge_set(&metrics->epoch, status.epoch);
     pd_gauge_set(&metrics->applied_offset, status.applied_offset);
     pd_gauge_set(&metrics->end_offset, status.end_offset);

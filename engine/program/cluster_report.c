@@ -10,6 +10,18 @@ static const char *name_of(const pd_cluster_report_t *report, int32_t index)
     return index < 0 ? NULL : report->alive[index]->name;
 }
 
+/* Who is taking it over; of several, one who knows of the newest epoch. */
+static int32_t acquirer_of(const pd_cluster_report_t *report, uint32_t partition)
+{
+    for (uint32_t i = 0; i < report->alive_count; i++) {
+        const pd_member_partition_t *said = &report->alive[i]->partitions[partition];
+
+        if (said->acquiring && said->epoch == report->assignments[partition].epoch)
+            return (int32_t)i;
+    }
+    return -1;
+}
+
 static int64_t applied_of(const pd_cluster_report_t *report, uint32_t partition, int32_t index)
 {
     return index < 0 ? -1 : report->alive[index]->partitions[partition].applied_offset;
@@ -31,14 +43,15 @@ static json_t *partition_json(const pd_cluster_report_t *report, uint32_t i)
 {
     const pd_assignment_t *placed = &report->assignments[i];
 
-    return json_pack("{s:i, s:o, s:I, s:o, s:o, s:I, s:I, s:I, s:I}", "partition", (int)i, "owner",
-                     json_name(name_of(report, placed->owner)), "epoch", (json_int_t)placed->epoch,
-                     "preferred", json_name(name_of(report, placed->preferred)), "standby",
-                     json_name(name_of(report, placed->standby)), "applied_offset",
-                     (json_int_t)applied_of(report, i, placed->owner), "end_offset",
-                     (json_int_t)report->end_offsets[i], "lag",
-                     (json_int_t)lag_of(report, i, placed->owner), "standby_lag",
-                     (json_int_t)lag_of(report, i, placed->standby));
+    return json_pack(
+        "{s:i, s:o, s:o, s:I, s:o, s:o, s:I, s:I, s:I, s:I}", "partition", (int)i, "owner",
+        json_name(name_of(report, placed->owner)), "acquiring",
+        json_name(name_of(report, acquirer_of(report, i))), "epoch", (json_int_t)placed->epoch,
+        "preferred", json_name(name_of(report, placed->preferred)), "standby",
+        json_name(name_of(report, placed->standby)), "applied_offset",
+        (json_int_t)applied_of(report, i, placed->owner), "end_offset",
+        (json_int_t)report->end_offsets[i], "lag", (json_int_t)lag_of(report, i, placed->owner),
+        "standby_lag", (json_int_t)lag_of(report, i, placed->standby));
 }
 
 void pd_cluster_report_json(const pd_cluster_report_t *report, FILE *to)
@@ -82,15 +95,16 @@ void pd_cluster_report_table(const pd_cluster_report_t *report, FILE *to)
                 all[i]->version, alive ? all[i]->leaving ? "leaving" : "alive" : "dead",
                 (double)(report->now_ns - all[i]->seen_ns) / 1e9);
     }
-    fprintf(to, "\n%9s %-20s %10s %-20s %12s %12s %8s %12s\n", "PARTITION", "OWNER", "EPOCH",
-            "STANDBY", "APPLIED", "END", "LAG", "STANDBY LAG");
+    fprintf(to, "\n%9s %-20s %-20s %10s %-20s %12s %12s %8s %12s\n", "PARTITION", "OWNER",
+            "ACQUIRING", "EPOCH", "STANDBY", "APPLIED", "END", "LAG", "STANDBY LAG");
     for (uint32_t i = 0; i < report->partition_count; i++) {
         const pd_assignment_t *placed = &report->assignments[i];
 
         fprintf(to,
-                "%9u %-20s %10" PRId64 " %-20s %12" PRId64 " %12" PRId64 " %8" PRId64 " %12" PRId64
-                "\n",
-                i, shown(name_of(report, placed->owner)), placed->epoch,
+                "%9u %-20s %-20s %10" PRId64 " %-20s %12" PRId64 " %12" PRId64 " %8" PRId64
+                " %12" PRId64 "\n",
+                i, shown(name_of(report, placed->owner)),
+                shown(name_of(report, acquirer_of(report, i))), placed->epoch,
                 shown(name_of(report, placed->standby)), applied_of(report, i, placed->owner),
                 report->end_offsets[i], lag_of(report, i, placed->owner),
                 lag_of(report, i, placed->standby));

@@ -34,7 +34,7 @@ static void make(uint32_t member_count, uint32_t partition_count)
         world.members[i].name = world.names[i];
         world.members[i].partitions = world.said[i];
         for (uint32_t p = 0; p < partition_count; p++)
-            world.said[i][p] = (pd_member_partition_t){PD_MEMBER_NONE, -1, -1, -1};
+            world.said[i][p] = (pd_member_partition_t){PD_MEMBER_NONE, -1, -1, -1, false};
     }
 }
 
@@ -66,7 +66,7 @@ static void settle(void)
     assign();
     for (uint32_t p = 0; p < world.partition_count; p++) {
         for (uint32_t i = 0; i < world.member_count; i++)
-            world.said[i][p] = (pd_member_partition_t){PD_MEMBER_NONE, 10, 99, 100};
+            world.said[i][p] = (pd_member_partition_t){PD_MEMBER_NONE, 10, 99, 100, false};
         world.said[world.out[p].preferred][p].role = PD_MEMBER_OWNER;
         if (world.out[p].standby >= 0)
             world.said[world.out[p].standby][p].role = PD_MEMBER_STANDBY;
@@ -139,7 +139,7 @@ static void test_owners_stay_whatever_is_preferred(void **state)
     world.members[3].name = world.names[3];
     world.members[3].partitions = world.said[3];
     for (uint32_t p = 0; p < 16; p++)
-        world.said[3][p] = (pd_member_partition_t){PD_MEMBER_NONE, -1, -1, -1};
+        world.said[3][p] = (pd_member_partition_t){PD_MEMBER_NONE, -1, -1, -1, false};
     assign();
     for (uint32_t p = 0; p < 16; p++) {
         assert_true(!world.out[p].release || world.out[p].preferred != 3);
@@ -171,7 +171,7 @@ static void test_one_partition_moves_at_a_time(void **state)
     assign();
     for (uint32_t p = 0; p < 16; p++) {
         for (uint32_t i = 0; i < 3; i++)
-            world.said[i][p] = (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 99, 100};
+            world.said[i][p] = (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 99, 100, false};
         world.said[0][p].role = PD_MEMBER_OWNER;
     }
     for (assign(); release_count(&which) == 1; assign(), moves++) {
@@ -201,8 +201,8 @@ static void test_no_move_to_who_lags(void **state)
         int32_t other = world.out[p].preferred == 0 ? 1 : 0;
 
         world.said[world.out[p].preferred][p] =
-            (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 100000, 200000};
-        world.said[other][p] = (pd_member_partition_t){PD_MEMBER_OWNER, 10, 199999, 200000};
+            (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 100000, 200000, false};
+        world.said[other][p] = (pd_member_partition_t){PD_MEMBER_OWNER, 10, 199999, 200000, false};
     }
     assign();
     assert_int_equal(release_count(&which), 0);
@@ -227,9 +227,9 @@ static void test_lag_is_by_the_followers_own_account(void **state)
     make(2, 1);
     assign();
     follower = &world.said[world.out[0].preferred][0];
-    *follower = (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 194999, 195000};
+    *follower = (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 194999, 195000, false};
     world.said[!world.out[0].preferred][0] =
-        (pd_member_partition_t){PD_MEMBER_OWNER, 10, 199999, 200000};
+        (pd_member_partition_t){PD_MEMBER_OWNER, 10, 199999, 200000, false};
     assign();
     assert_int_equal(release_count(&which), 1);
     follower->end_offset = 200000;
@@ -254,7 +254,7 @@ static void test_lagging_followers_are_for_emergencies(void **state)
     standby = world.out[0].standby;
     world.said[owner][0].applied_offset = 100000;
     world.said[owner][0].end_offset = 100001;
-    world.said[standby][0] = (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 95000, 100001};
+    world.said[standby][0] = (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 95000, 100001, false};
     world.members[owner].leaving = true;
     assign();
     assert_int_equal(release_count(&which), 0);
@@ -263,7 +263,8 @@ static void test_lagging_followers_are_for_emergencies(void **state)
     assert_int_equal(world.out[0].taker, standby);
     for (int32_t i = 0; i < 3; i++) { /* and somebody better, if there is */
         if (i != owner && i != standby)
-            world.said[i][0] = (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 100000, 100001};
+            world.said[i][0] =
+                (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 100000, 100001, false};
     }
     assign();
     assert_int_not_equal(world.out[0].taker, standby);
@@ -296,7 +297,8 @@ static void test_the_caught_up_follower_takes_it(void **state)
     make(3, 1);
     for (uint32_t behind = 0; behind < 3; behind++) {
         for (uint32_t i = 0; i < 3; i++)
-            world.said[i][0] = (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 500000, 500001};
+            world.said[i][0] =
+                (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 500000, 500001, false};
         world.said[behind][0].applied_offset = 0;
         assign();
         assert_int_not_equal(world.out[0].taker, (int32_t)behind);
@@ -307,13 +309,13 @@ static void test_the_caught_up_follower_takes_it(void **state)
 static void test_an_older_claim_is_void(void **state)
 {
     make(3, 1);
-    world.said[0][0] = (pd_member_partition_t){PD_MEMBER_OWNER, 10, 50, 51};
-    world.said[1][0] = (pd_member_partition_t){PD_MEMBER_STANDBY, 60, 60, 61};
+    world.said[0][0] = (pd_member_partition_t){PD_MEMBER_OWNER, 10, 50, 51, false};
+    world.said[1][0] = (pd_member_partition_t){PD_MEMBER_STANDBY, 60, 60, 61, false};
     assign();
     assert_int_equal(world.out[0].owner, -1);
     assert_int_equal(world.out[0].epoch, 60);
     assert_false(world.out[0].vacant);
-    world.said[2][0] = (pd_member_partition_t){PD_MEMBER_OWNER, 60, 60, 61};
+    world.said[2][0] = (pd_member_partition_t){PD_MEMBER_OWNER, 60, 60, 61, false};
     assign();
     assert_int_equal(world.out[0].owner, 2);
 }
@@ -335,7 +337,7 @@ static void test_who_leaves_gives_all_away(void **state)
         assert_int_not_equal(world.out[which].taker, 2);
         assert_int_equal(world.said[world.out[which].taker][which].role, PD_MEMBER_STANDBY);
         world.said[world.out[which].taker][which] =
-            (pd_member_partition_t){PD_MEMBER_OWNER, 20, 99, 100};
+            (pd_member_partition_t){PD_MEMBER_OWNER, 20, 99, 100, false};
     }
     for (uint32_t p = 0; p < 16; p++)
         assert_int_not_equal(world.out[p].owner, 2);
@@ -347,8 +349,8 @@ static void test_nobody_follows_who_leaves(void **state)
 
     make(2, 1);
     settle();
-    world.said[0][0] = (pd_member_partition_t){PD_MEMBER_OWNER, 10, 99, 100};
-    world.said[1][0] = (pd_member_partition_t){PD_MEMBER_NONE, 10, 0, 0};
+    world.said[0][0] = (pd_member_partition_t){PD_MEMBER_OWNER, 10, 99, 100, false};
+    world.said[1][0] = (pd_member_partition_t){PD_MEMBER_NONE, 10, 0, 0, false};
     world.members[0].leaving = true;
     assign();
     assert_true(world.out[0].owner_leaves);

@@ -35,6 +35,7 @@ static pd_status_t beat(pd_members_t *members, const char *name, const char *inc
         statuses[i].partition = i == 2 ? 77 : i;
         statuses[i].role = i == 1 ? 99 : PERDURE__V1__PARTITION_STATUS__ROLE__ROLE_OWNER;
         statuses[i].epoch = 5;
+        statuses[i].acquiring = i == 1;
         pointers[i] = &statuses[i];
     }
     heartbeat.node = (char *)name;
@@ -75,7 +76,9 @@ static void test_what_it_says(void **state)
     assert_string_equal(a->address, "127.0.0.1:7233");
     assert_int_equal(a->partitions[0].role, PD_MEMBER_OWNER);
     assert_int_equal(a->partitions[0].epoch, 5);
+    assert_false(a->partitions[0].acquiring);
     assert_int_equal(a->partitions[1].role, PD_MEMBER_NONE); /* a role from the future */
+    assert_true(a->partitions[1].acquiring);
 }
 
 static void test_the_later_life_counts(void **state)

@@ -285,6 +285,51 @@ static void test_a_dead_nodes_partitions_are_taken(void **state)
     assert_in_range(really_owned(&bed->nodes[1]), 1, 4);
 }
 
+/* Whether the newest heartbeat of the member says that it takes some partition over. */
+static bool says_it_acquires(const bed_t *bed, const char *name)
+{
+    uint64_t count = pd_log_memory_count(bed->storage, PD_LOG_MEMBERS, 0);
+    bool acquires = false, found = false;
+    pd_arena_t arena;
+
+    pd_arena_init(&arena);
+    while (count && !found) {
+        pd_log_record_t record = pd_log_memory_record(bed->storage, PD_LOG_MEMBERS, 0, --count);
+        const Perdure__V1__Member *member;
+        ProtobufCMessage *message;
+
+        if (!record.value.data)
+            continue;
+        assert_int_equal(pd_record_decode(member_codec, &arena, record.value, &message, NULL),
+                         PD_OK);
+        member = (const Perdure__V1__Member *)message;
+        found = member->body_case == PERDURE__V1__MEMBER__BODY_HEARTBEAT &&
+                strcmp(member->heartbeat->node, name) == 0;
+        for (size_t i = 0; found && i < member->heartbeat->n_partitions; i++)
+            acquires = acquires || member->heartbeat->partitions[i]->acquiring;
+    }
+    pd_arena_deinit(&arena);
+    return acquires;
+}
+
+/* As long as a partition's OwnerChanged is on its way, the others are told that it is. */
+static void test_who_takes_over_says_so(void **state)
+{
+    bed_t *bed = *state;
+    pd_log_memory_faults_t slow = {.land_min_ns = 20 * MS, .land_max_ns = 20 * MS};
+
+    three_nodes(bed);
+    assert_false(says_it_acquires(bed, "a"));
+    assert_false(says_it_acquires(bed, "c"));
+    pd_log_memory_set_faults(bed->storage, &slow);
+    crash(&bed->nodes[1]);
+    UNTIL(bed, says_it_acquires(bed, "a") || says_it_acquires(bed, "c"));
+    UNTIL(bed, is_settled(bed));
+    run_for(bed, S);
+    assert_false(says_it_acquires(bed, "a"));
+    assert_false(says_it_acquires(bed, "c"));
+}
+
 static void test_a_clean_stop_gives_everything_away_first(void **state)
 {
     bed_t *bed = *state;
@@ -482,6 +527,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_three_begin_together, make, drop),
         cmocka_unit_test_setup_teardown(test_a_dead_nodes_partitions_are_taken, make, drop),
+        cmocka_unit_test_setup_teardown(test_who_takes_over_says_so, make, drop),
         cmocka_unit_test_setup_teardown(test_a_clean_stop_gives_everything_away_first, make, drop),
         cmocka_unit_test_setup_teardown(test_who_has_left_knows_the_new_owners, make, drop),
         cmocka_unit_test_setup_teardown(test_one_joins_and_gets_its_share, make, drop),

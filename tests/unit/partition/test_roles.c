@@ -265,6 +265,30 @@ static void test_a_takeover_is_one_append_and_nobody_fights(void **state)
     assert_int_equal(pd_log_memory_count(bed->storage, PD_LOG_EVENTS, 0), 13);
 }
 
+static int64_t gauge(const pd_gauge_t *gauge)
+{
+    return atomic_load(&gauge->value);
+}
+
+static void test_metrics_tell_who_takes_over(void **state)
+{
+    bed_t *bed = *state;
+    const pd_partition_metrics_t *metrics = &bed->b.partition->metrics;
+
+    a_owns_b_follows(bed);
+    pd_partition_collect_metrics(bed->b.partition);
+    assert_int_equal(gauge(&metrics->acquiring), 0);
+    pd_partition_set_role(bed->b.partition, PD_PARTITION_TO_OWN, status_of(&bed->a).epoch);
+    until_state(bed, &bed->b, PD_PARTITION_ACQUIRING);
+    pd_partition_collect_metrics(bed->b.partition);
+    assert_int_equal(gauge(&metrics->acquiring), 1);
+    assert_int_equal(gauge(&metrics->owned), 0);
+    until_state(bed, &bed->b, PD_PARTITION_OWNER);
+    pd_partition_collect_metrics(bed->b.partition);
+    assert_int_equal(gauge(&metrics->acquiring), 0);
+    assert_int_equal(gauge(&metrics->owned), 1);
+}
+
 static void test_a_deposed_owner_acknowledges_nothing(void **state)
 {
     bed_t *bed = *state;
@@ -493,6 +517,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_standby_has_the_owners_tables, make, drop),
         cmocka_unit_test_setup_teardown(test_a_takeover_is_one_append_and_nobody_fights, make,
                                         drop),
+        cmocka_unit_test_setup_teardown(test_metrics_tell_who_takes_over, make, drop),
         cmocka_unit_test_setup_teardown(test_a_deposed_owner_acknowledges_nothing, make, drop),
         cmocka_unit_test_setup_teardown(test_deposed_under_load, make, drop),
         cmocka_unit_test_setup_teardown(test_release_ends_what_is_in_flight_first, make, drop),
