@@ -106,8 +106,7 @@ static void on_changed(void *ctx, pd_cluster_state_t state)
     PD_ASSERT(pthread_mutex_lock(&node->mutex) == 0);
     node->cluster_state = state;
     stops = stops_now(node);
-    pdi_node_maybe_changed(node);
-    pthread_mutex_unlock(&node->mutex);
+    pdi_node_unlock_and_tell(node);
     if (stops)
         pdi_node_stop_partitions(node);
 }

@@ -67,15 +67,22 @@ static void register_default_namespace(pdi_node_partition_t *self)
     pd_partition_register_namespace(self->partition, call, registered);
 }
 
-void pdi_node_maybe_changed(pd_node_t *node)
+void pdi_node_unlock_and_tell(pd_node_t *node)
 {
-    pd_node_state_t state = state_of(node);
+    node->state = state_of(node);
+    if (!node->telling) { /* else whoever does will come to this one, too */
+        node->telling = true;
+        while (node->told_state != node->state) {
+            pd_node_state_t state = node->told_state = node->state;
 
-    if (state == node->state)
-        return;
-    node->state = state;
-    if (node->changed)
-        node->changed(node->changed_ctx, state);
+            pthread_mutex_unlock(&node->mutex);
+            if (node->changed)
+                node->changed(node->changed_ctx, state);
+            PD_ASSERT(pthread_mutex_lock(&node->mutex) == 0);
+        }
+        node->telling = false;
+    }
+    pthread_mutex_unlock(&node->mutex);
 }
 
 static void on_changed(void *ctx, pd_partition_state_t state)
@@ -83,15 +90,17 @@ static void on_changed(void *ctx, pd_partition_state_t state)
     pdi_node_partition_t *self = ctx;
     pd_node_t *node = self->node;
     uint32_t index = pd_partition_index(self->partition);
+    bool tells_cluster;
 
     if (state == PD_PARTITION_OWNER && index == 0)
         register_default_namespace(self);
     PD_ASSERT(pthread_mutex_lock(&node->mutex) == 0);
     node->states[index] = state;
-    pdi_node_maybe_changed(node);
-    if (node->cluster_state != PD_CLUSTER_STOPPED)
+    tells_cluster = node->cluster_state != PD_CLUSTER_STOPPED;
+    pdi_node_unlock_and_tell(node);
+    /* It may have stopped since, but it is there until this partition has stopped, too. */
+    if (tells_cluster)
         pd_cluster_status_changed(node->cluster);
-    pthread_mutex_unlock(&node->mutex);
 }
 
 /* ---- starting and stopping ---- */
@@ -137,7 +146,7 @@ void pd_node_start(pd_node_t *node, void (*changed)(void *ctx, pd_node_state_t s
 {
     node->changed = changed;
     node->changed_ctx = ctx;
-    node->state = PD_NODE_STARTING;
+    node->state = node->told_state = PD_NODE_STARTING;
     for (uint32_t i = 0; i < node->options.partition_count; i++)
         node->states[i] = PD_PARTITION_IDLE; /* before any of them can report */
     for (uint32_t i = 0; i < node->options.loop_count; i++) {
@@ -252,7 +261,7 @@ pd_node_t *pd_node_new(const pd_node_options_t *options)
 
     PD_ASSERT(options->partition_count > 0 && options->loop_count > 0);
     node->options = *options;
-    node->state = PD_NODE_STOPPED;
+    node->state = node->told_state = PD_NODE_STOPPED;
     PD_ASSERT(pthread_mutex_init(&node->mutex, NULL) == 0);
     node->partitions = pd_calloc(options->partition_count, sizeof(node->partitions[0]));
     node->states = pd_calloc(options->partition_count, sizeof(node->states[0]));

@@ -80,7 +80,8 @@ typedef enum pd_node_state {
 pd_node_t *pd_node_new(const pd_node_options_t *options);
 void pd_node_free(pd_node_t *node);
 
-/* `changed` runs on some engine loop, one at a time. */
+/* `changed` runs on some engine loop, one at a time, with no lock held. The newest state is always
+ * told; of those that follow one another quickly some may not be. */
 void pd_node_start(pd_node_t *node, void (*changed)(void *ctx, pd_node_state_t state), void *ctx);
 /* Answers every waiting poll empty, of histories too, now and from now on: the first step of a
  * shutdown. */

@@ -31,7 +31,9 @@ struct pd_node {
     pthread_mutex_t mutex;          /* of what follows: partitions report from their loops */
     uint32_t owner_count, failed_count, stopped_count;
     pd_partition_state_t *states;
-    pd_node_state_t state;
+    pd_node_state_t state, told_state;
+    bool
+        telling; /* some thread is: one at a time, so that no older state comes after a newer one */
     void (*changed)(void *ctx, pd_node_state_t state);
     void *changed_ctx;
     bool polls_released, stop_asked; /* main only */
@@ -43,8 +45,9 @@ struct pd_node {
 };
 
 /* node.c */
-/* Something that the node's state follows from has changed. The mutex is held. */
-void pdi_node_maybe_changed(pd_node_t *node);
+/* Something that the node's state follows from may have changed. Takes the mutex, which is held,
+ * and tells of the state without it. */
+void pdi_node_unlock_and_tell(pd_node_t *node);
 void pdi_node_stop_partitions(pd_node_t *node);
 
 /* membership.c: the partitions as the cluster sees them. */

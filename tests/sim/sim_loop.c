@@ -19,7 +19,7 @@ static void preempt_perhaps(sim_loops_t *all)
 {
     sim_loop_t *self = all->current;
 
-    if (!all->in_turn || all->whole || !all->may_preempt() ||
+    if (!all->in_turn || all->whole ||
         !pd_random_chance(&all->preemptions, all->preempt_ppm, 1000000))
         return;
     self->preempted_until_ns = all->now_ns + draw_preemption_ns(all);
@@ -40,6 +40,7 @@ static void post(pd_loop_t *loop, pd_mail_t *mail)
 {
     sim_loop_t *self = (sim_loop_t *)loop;
 
+    PD_ASSERT(!self->all->may_post || self->all->may_post());
     enqueue(self, mail);
     preempt_perhaps(self->all);
 }
@@ -105,12 +106,11 @@ void sim_loops_init(sim_loops_t *loops, uint64_t seed, uint32_t count, int64_t s
     }
 }
 
-void sim_loops_preempt(sim_loops_t *loops, uint64_t seed, uint32_t first, bool (*may)(void))
+void sim_loops_preempt(sim_loops_t *loops, uint64_t seed, uint32_t first)
 {
     PD_ASSERT(first < loops->count);
     pd_random_init(&loops->preemptions, seed);
     loops->preempt_first = first;
-    loops->may_preempt = may;
     loops->preempt_ppm = 1000 + (uint32_t)pd_random_below(&loops->preemptions, 100000);
 }
 

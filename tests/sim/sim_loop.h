@@ -43,16 +43,16 @@ struct sim_loops {
     pd_random_t preemptions; /* dice of their own: without them a seed means what it always did */
     uint32_t preempt_ppm;    /* of the posts of turns; 0: turns are run whole */
     uint32_t preempt_first;  /* loops from this one on */
-    bool (*may_preempt)(void);
-    bool in_turn; /* that can be preempted */
-    bool whole;   /* … but not now */
+    bool (*may_post)(void);  /* asserted; NULL: always */
+    bool in_turn;            /* that can be preempted */
+    bool whole;              /* … but not now */
 };
 
 void sim_loops_init(sim_loops_t *loops, uint64_t seed, uint32_t count, int64_t now_ns);
 /* All mail must have been run. */
 void sim_loops_deinit(sim_loops_t *loops);
-/* From now on turns of the loops from the first on can be preempted where `may` says so. */
-void sim_loops_preempt(sim_loops_t *loops, uint64_t seed, uint32_t first, bool (*may)(void));
+/* From now on turns of the loops from the first on can be preempted where they post. */
+void sim_loops_preempt(sim_loops_t *loops, uint64_t seed, uint32_t first);
 /* For the world's own mail, which is no work of a server's thread: no turn stands still at it. */
 void sim_loops_post_whole(pd_loop_t *loop, pd_mail_t *mail);
 /* Between steps: runs what is left of preempted turns, stuck loops included; the clock stands. For

@@ -1,5 +1,6 @@
-/* sim_mutex.h -- whether a mutex is held. A thread may well be preempted with one in hand; in the
- * simulation, whoever wants it would wait for ever, on the one thread that there is.
+/* sim_mutex.h -- whether a mutex is held. Nobody may post with one in hand: whoever gets the mail,
+ * or the processor instead, may want it at once, and would wait until the poster's turn comes
+ * again.
  *
  * Thread: any; each has its own count. */
 #ifndef PD_TESTS_SIM_SIM_MUTEX_H

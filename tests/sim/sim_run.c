@@ -162,8 +162,9 @@ static void make(sim_t *sim, const sim_options_t *options)
     sim_loops_init(&sim->loops, pd_random_u64(&sim->random),
                    SIM_LOOP_SERVERS + sim->server_count * sim->loops_per_server,
                    INT64_C(1700000000) * SIM_S + (int64_t)sim_below(sim, 1000000) * SIM_S);
+    sim->loops.may_post = sim_mutex_none_held;
     if (options->preempt)
-        sim_loops_preempt(&sim->loops, ~options->seed, SIM_LOOP_SERVERS, sim_mutex_none_held);
+        sim_loops_preempt(&sim->loops, ~options->seed, SIM_LOOP_SERVERS);
     sim->faults = true;
     /* Opening RocksDB is what a short run spends most of its time with. */
     sim->partition_count = sim_chance(sim, 50) ? 1 : 1 + (uint32_t)sim_below(sim, 4);
