@@ -97,6 +97,19 @@ static void start_backoff(pdi_grpc_channel_t *channel)
     pd_loop_timer_start(client->loop, &channel->timer, pd_loop_now_ns(client->loop) + pause_ns);
 }
 
+/* Without its SETTINGS the peer was never there. */
+static void attempt_closed(pdi_grpc_channel_t *channel, const char *reason)
+{
+    pd_grpc_client_t *client = channel->client;
+
+    PD_ASSERT(!channel->calls.first);
+    channel->draining = false;
+    snprintf(client->last_error, sizeof(client->last_error), "cannot connect to %s: %s",
+             client->authority, reason);
+    try_next_address(channel);
+    pdi_grpc_client_wake(client);
+}
+
 static void channel_closed(void *ctx, const char *reason)
 {
     pdi_grpc_channel_t *channel = ctx;
@@ -106,6 +119,10 @@ static void channel_closed(void *ctx, const char *reason)
     pd_loop_timer_stop(client->loop, &channel->timer);
     nghttp2_session_del(channel->http2);
     channel->http2 = NULL;
+    if (channel->state == CHANNEL_CONNECTING) {
+        attempt_closed(channel, reason);
+        return;
+    }
     channel->state = CHANNEL_IDLE;
     channel->ping_ns = 0;
     snprintf(client->last_error, sizeof(client->last_error), "connection lost: %s", reason);
@@ -147,12 +164,21 @@ static void open_session(pdi_grpc_channel_t *channel, int fd)
                                       PD_ARRAY_COUNT(settings)) == 0);
     PD_ASSERT(nghttp2_session_set_local_window_size(channel->http2, NGHTTP2_FLAG_NONE, 0,
                                                     WINDOW_SIZE_CONNECTION) == 0);
-    channel->state = CHANNEL_READY;
-    channel->backoff_ns = 0;
-    channel->ping_ns = 0;
     pd_grpc_transport_start(&channel->transport, client->io, fd, &transport_ops, channel);
-    pd_loop_timer_start(client->loop, &channel->timer,
-                        pd_loop_now_ns(client->loop) + client->options.keepalive_idle_ns);
+    pd_loop_timer_start(client->loop, &channel->timer, channel->connect_until_ns);
+}
+
+void pdi_grpc_channel_settings(pdi_grpc_channel_t *channel)
+{
+    pd_grpc_client_t *client = channel->client;
+
+    if (channel->state == CHANNEL_CONNECTING) {
+        channel->state = CHANNEL_READY;
+        channel->backoff_ns = 0;
+        channel->ping_ns = 0;
+        pd_loop_timer_start(client->loop, &channel->timer,
+                            pd_loop_now_ns(client->loop) + client->options.keepalive_idle_ns);
+    }
     pdi_grpc_client_wake(client);
 }
 
@@ -212,6 +238,7 @@ static void try_next_address(pdi_grpc_channel_t *channel)
         return;
     }
     channel->address_tried_count++;
+    channel->connect_until_ns = pd_loop_now_ns(client->loop) + timeout_ns;
     address = &client->addresses.items[channel->address_index++ % client->addresses.count];
     channel->fd = socket(address->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (channel->fd < 0) {
@@ -297,6 +324,8 @@ static void on_timer(pd_timer_t *timer)
         lookup_failed(channel, strerror(ETIMEDOUT));
         return;
     }
+    if (channel->state == CHANNEL_CONNECTING)
+        pd_grpc_transport_drop(&channel->transport, "server is silent");
     if (channel->state != CHANNEL_READY)
         return;
     if (channel->ping_ns && received_ns >= channel->ping_ns)

@@ -32,7 +32,7 @@ typedef struct pd_grpc_client_options {
     uint32_t waiting_count_max; /* calls that may wait for a connection */
     bool gzip; /* compress requests of gzip_size_min and more; inflates answers in any case */
     size_t gzip_size_min;
-    int64_t connect_timeout_ns; /* of a lookup, and then of each address */
+    int64_t connect_timeout_ns; /* of a lookup, and then of each address until it sent SETTINGS */
     int64_t backoff_min_ns; /* pause after the first failed attempt, doubled after each one more */
     int64_t backoff_max_ns;
     int64_t keepalive_idle_ns; /* silent that long with calls open: we ping */

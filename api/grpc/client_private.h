@@ -75,9 +75,9 @@ typedef struct pdi_grpc_list {
 
 typedef enum pdi_grpc_channel_state {
     CHANNEL_IDLE,       /* nothing needs it */
-    CHANNEL_CONNECTING, /* the lookup or connect() is under way */
-    CHANNEL_READY,
-    CHANNEL_BACKOFF, /* waits before the next attempt */
+    CHANNEL_CONNECTING, /* the lookup, or connect(), or the session is there without SETTINGS */
+    CHANNEL_READY,      /* the peer's SETTINGS have come: it is no hung process that accepted */
+    CHANNEL_BACKOFF,    /* waits before the next attempt */
 } pdi_grpc_channel_state_t;
 
 struct pdi_grpc_channel {
@@ -94,7 +94,8 @@ struct pdi_grpc_channel {
     pd_grpc_output_t *output;
     size_t output_size;
     pdi_grpc_list_t calls;
-    pd_timer_t timer; /* lookup, backoff, keepalive */
+    pd_timer_t timer;         /* lookup, SETTINGS, backoff, keepalive */
+    int64_t connect_until_ns; /* to the address that is being tried */
     int64_t backoff_ns;
     int64_t ping_ns;
     uint32_t address_index;
@@ -156,6 +157,8 @@ void pdi_grpc_channel_free(pdi_grpc_channel_t *channel);
 /* Begins an attempt when idle. */
 void pdi_grpc_channel_connect(pdi_grpc_channel_t *channel);
 bool pdi_grpc_channel_has_room(const pdi_grpc_channel_t *channel);
+/* The peer's SETTINGS have come. */
+void pdi_grpc_channel_settings(pdi_grpc_channel_t *channel);
 /* There is something to send. */
 void pdi_grpc_channel_mark(pdi_grpc_channel_t *channel);
 /* What its lookup found. `error` is NULL when it found some. */

@@ -242,7 +242,7 @@ static int on_frame_recv(nghttp2_session *http2, const nghttp2_frame *frame, voi
                                       NGHTTP2_CANCEL);
         return 0;
     case NGHTTP2_SETTINGS:
-        pdi_grpc_client_wake(channel->client);
+        pdi_grpc_channel_settings(channel);
         return 0;
     case NGHTTP2_GOAWAY:
         channel->draining = true;

@@ -1,8 +1,9 @@
 /* forward_grpc.h -- the peers of a cluster over gRPC: one client per address, made when the first
  * call needs it, dropped when no member has that address any more.
  *
- * A peer that is not there fails its calls at once or after PD_PEER_CONNECT_TIMEOUT_NS; one that
- * does not answer pings any more is given up after a few seconds. What may be under way to one peer
+ * A peer that is not there fails its calls at once, one that is hung when it is connected to after
+ * PD_PEER_CONNECT_TIMEOUT_NS, both unsent; one that does not answer pings any more is given up
+ * after a few seconds. What may be under way to one peer
  * is bounded; beyond, calls end RESOURCE_EXHAUSTED, unsent.
  *
  * Thread: the loop's. Ownership: borrows the loop. */
