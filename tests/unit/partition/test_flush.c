@@ -12,10 +12,7 @@
 #include <cmocka.h>
 
 #include "engine/decide/draft.h"
-#include "engine/frontend/frontend.h"
-#include "engine/partition/partition_private.h"
-#include "log/memory/memory.h"
-#include "tests/unit/log/manual_loop.h"
+#include "tests/unit/partition/one_partition.h"
 
 #define MS INT64_C(1000000)
 #define S (1000 * MS)
@@ -24,18 +21,10 @@
 enum { STEP_MAX = 100000 };
 
 typedef struct bed {
-    manual_loop_t loop;
-    pd_log_memory_t *storage;
-    pd_log_t *log;
-    pd_store_shared_t *shared;
-    pd_namespaces_t *namespaces;
-    pd_senders_t *senders;
-    pd_partition_t *partition;
+    one_partition_t one;
     bool disk_is_slow;
     pd_mail_t *kept_back;
 } bed_t;
-
-static pd_record_codec_t *codec, *command_codec, *rejected_codec; /* take long to make */
 
 /* ---- commands: each says a lot to the workflow itself, who does not listen ---- */
 
@@ -77,10 +66,10 @@ static void say(bed_t *bed)
 
     memset(workflow_id, 'w', 899);
     workflow_id[899] = '\0';
-    command->ns = pd_namespaces_by_name(bed->namespaces, "default");
+    command->ns = pd_namespaces_by_name(bed->one.namespaces, "default");
     command->workflow_id = workflow_id;
     command->run_id = "";
-    pd_partition_submit(bed->partition, command);
+    pd_partition_submit(bed->one.partition, command);
 }
 
 /* ---- the loop ---- */
@@ -110,14 +99,14 @@ static bool is_queued(const manual_loop_t *loop, const pd_mail_t *mail)
 
 static bool step(bed_t *bed)
 {
-    pd_mail_t *done = &bed->partition->disk.done;
+    pd_mail_t *done = &bed->one.partition->disk.done;
 
-    if (bed->disk_is_slow && is_queued(&bed->loop, done)) {
+    if (bed->disk_is_slow && is_queued(&bed->one.loop, done)) {
         assert_null(bed->kept_back);
         bed->kept_back = done;
-        keep_back(&bed->loop, done);
+        keep_back(&bed->one.loop, done);
     }
-    return manual_loop_step(&bed->loop);
+    return manual_loop_step(&bed->one.loop);
 }
 
 #define UNTIL(bed, condition)                                                                      \
@@ -129,94 +118,57 @@ static void let_write(bed_t *bed)
 {
     bed->disk_is_slow = false;
     if (bed->kept_back)
-        pd_loop_post(&bed->loop.loop, bed->kept_back);
+        pd_loop_post(&bed->one.loop.loop, bed->kept_back);
     bed->kept_back = NULL;
 }
 
 /* ---- the partition ---- */
 
-static void no_offer(void *ctx, const pd_offer_t *offer)
-{
-}
-
 static void begin(bed_t *bed, size_t flush_size, size_t dirty_size_max)
 {
-    pd_partition_options_t options = {
-        .node = "a",
-        .loop = &bed->loop.loop,
-        .log = bed->log,
-        .senders = bed->senders,
-        .partition_count = 1,
-        .codec = codec,
-        .command_codec = command_codec,
-        .rejected_codec = rejected_codec,
-        .checker = &pd_frontend_checker,
-        .message_kind = kind_of,
-        .store_path = "/partition",
-        .store_shared = bed->shared,
-        .store_cache_size_max = 1 << 20,
-        .namespaces = bed->namespaces,
-        .sink = {.offer = no_offer},
-        .random_seed = 1,
-        .flush_size = flush_size,
-        .dirty_size_max = dirty_size_max,
-        .flush_delay_ns = 50 * MS,
-    };
+    pd_partition_options_t options = one_partition_options(&bed->one);
 
-    bed->partition = pd_partition_new(&options);
-    pd_partition_start(bed->partition, NULL, NULL);
-    pd_partition_set_role(bed->partition, PD_PARTITION_TO_OWN, INT64_MAX);
-    UNTIL(bed, pd_partition_state(bed->partition) == PD_PARTITION_OWNER);
+    options.message_kind = kind_of;
+    options.flush_size = flush_size;
+    options.dirty_size_max = dirty_size_max;
+    one_partition_begin(&bed->one, &options);
+    UNTIL(bed, pd_partition_state(bed->one.partition) == PD_PARTITION_OWNER);
 }
 
 static bool is_writing(const bed_t *bed)
 {
-    return bed->partition->disk.busy && !bed->partition->disk.finished;
+    return bed->one.partition->disk.busy && !bed->one.partition->disk.finished;
 }
 
 static bool is_held(const bed_t *bed)
 {
-    return pd_store_flush_held(bed->partition->store);
+    return pd_store_flush_held(bed->one.partition->store);
 }
 
 static size_t dirty_size(const bed_t *bed)
 {
-    return pd_store_dirty_size(bed->partition->store);
+    return pd_store_dirty_size(bed->one.partition->store);
 }
 
 static int64_t flushed_offset(const bed_t *bed)
 {
     pd_store_position_t position;
 
-    pd_store_position(bed->partition->store, &position);
+    pd_store_position(bed->one.partition->store, &position);
     return position.applied_offset;
 }
 
 static bool all_is_acknowledged(const bed_t *bed)
 {
-    return TAILQ_EMPTY(&bed->partition->pendings);
+    return TAILQ_EMPTY(&bed->one.partition->pendings);
 }
 
 static int make(void **state)
 {
-    pd_store_shared_options_t shared = {
-        .block_cache_size = 4 << 20, .write_buffer_size = 8 << 20, .in_memory = true};
-    pd_log_memory_options_t options = {.seed = 1, .partition_counts = {1, 1, 1, 1}};
-    Perdure__V1__NamespaceRow row = PERDURE__V1__NAMESPACE_ROW__INIT;
     bed_t *bed = PD_NEW(bed_t);
-    pd_error_t error;
 
-    manual_loop_init(&bed->loop);
-    options.loop = &bed->loop.loop;
-    options.faults.land_max_ns = options.faults.ack_max_ns = options.faults.read_max_ns = 2 * MS;
-    bed->storage = pd_log_memory_new(&options);
-    bed->log = pd_log_memory_open(bed->storage);
-    bed->namespaces = pd_namespaces_new();
-    row.namespace_id = (char *)"0190b7a2-5f3c-7a11-8000-0123456789ab";
-    row.name = (char *)"default";
-    pd_namespaces_publish(bed->namespaces, &row);
-    assert_int_equal(pd_store_shared_new(&shared, &bed->shared, &error), PD_OK);
-    bed->senders = pd_senders_new(bed->log, &bed->loop.loop);
+    one_partition_init(&bed->one);
+    one_partition_publish_namespace(&bed->one);
     *state = bed;
     return 0;
 }
@@ -226,15 +178,7 @@ static int drop(void **state)
     bed_t *bed = *state;
 
     let_write(bed);
-    pd_partition_stop(bed->partition);
-    UNTIL(bed, pd_partition_state(bed->partition) == PD_PARTITION_STOPPED);
-    pd_partition_free(bed->partition);
-    pd_senders_free(bed->senders);
-    pd_log_close(bed->log);
-    pd_store_shared_free(bed->shared);
-    pd_namespaces_free(bed->namespaces);
-    pd_log_memory_free(bed->storage);
-    manual_loop_deinit(&bed->loop);
+    one_partition_deinit(&bed->one);
     pd_free(bed);
     return 0;
 }
@@ -302,19 +246,19 @@ static void test_a_batch_is_held_until_it_is_acknowledged(void **state)
     int64_t flushed, held_ns;
 
     begin(bed, 2 * KIB, 0);
-    UNTIL(bed, !bed->partition->flush_timer_armed && !bed->partition->disk.busy);
+    UNTIL(bed, !bed->one.partition->flush_timer_armed && !bed->one.partition->disk.busy);
     flushed = flushed_offset(bed);
-    pd_log_memory_set_faults(bed->storage, &slow);
+    pd_log_memory_set_faults(bed->one.storage, &slow);
     while (!is_held(bed)) {
         say(bed);
         step(bed);
     }
-    held_ns = bed->loop.now_ns;
-    while (!bed->partition->disk.busy) { /* it would be sealed, and written, at once */
+    held_ns = bed->one.loop.now_ns;
+    while (!bed->one.partition->disk.busy) { /* it would be sealed, and written, at once */
         assert_int_equal(flushed_offset(bed), flushed);
         assert_true(step(bed));
     }
-    assert_true(bed->loop.now_ns >= held_ns + 500 * MS);
+    assert_true(bed->one.loop.now_ns >= held_ns + 500 * MS);
     UNTIL(bed, !is_held(bed));
     assert_true(flushed_offset(bed) > flushed);
     UNTIL(bed, all_is_acknowledged(bed));
@@ -326,13 +270,13 @@ static void test_what_changes_meanwhile_is_for_the_next_batch(void **state)
     int64_t boundary;
 
     begin(bed, 2 * KIB, 0);
-    UNTIL(bed, !bed->partition->flush_timer_armed && !bed->partition->disk.busy);
+    UNTIL(bed, !bed->one.partition->flush_timer_armed && !bed->one.partition->disk.busy);
     bed->disk_is_slow = true;
     do {
         say(bed);
         UNTIL(bed, all_is_acknowledged(bed));
     } while (!is_writing(bed));
-    boundary = bed->partition->chain.offset;
+    boundary = bed->one.partition->chain.offset;
     for (int i = 0; i < 20; i++) { /* acknowledged, though the disk has not moved */
         say(bed);
         UNTIL(bed, all_is_acknowledged(bed));
@@ -342,7 +286,7 @@ static void test_what_changes_meanwhile_is_for_the_next_batch(void **state)
     let_write(bed);
     UNTIL(bed, !is_held(bed));
     assert_true(flushed_offset(bed) <= boundary);
-    UNTIL(bed, flushed_offset(bed) == bed->partition->chain.offset);
+    UNTIL(bed, flushed_offset(bed) == bed->one.partition->chain.offset);
     assert_int_equal(dirty_size(bed), 0);
 }
 
@@ -356,14 +300,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_what_changes_meanwhile_is_for_the_next_batch, make,
                                         drop),
     };
-    int failed;
 
-    codec = pd_record_codec_new(&perdure__v1__record__descriptor);
-    command_codec = pd_record_codec_new(&perdure__v1__command__descriptor);
-    rejected_codec = pd_record_codec_new(&perdure__v1__rejected__descriptor);
-    failed = cmocka_run_group_tests(tests, NULL, NULL);
-    pd_record_codec_free(codec);
-    pd_record_codec_free(command_codec);
-    pd_record_codec_free(rejected_codec);
-    return failed;
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
