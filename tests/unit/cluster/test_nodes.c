@@ -12,6 +12,7 @@
 #include "base/memory.h"
 #include "engine/node/node.h"
 #include "log/memory/memory.h"
+#include "tests/unit/diag/diag_capture.h"
 #include "tests/unit/log/manual_loop.h"
 
 #define MS INT64_C(1000000)
@@ -159,6 +160,7 @@ static int drop(void **state)
 {
     bed_t *bed = *state;
 
+    diag_capture_end();
     for (int i = 0; i < NODE_MAX; i++) {
         if (bed->nodes[i].node)
             crash(&bed->nodes[i]);
@@ -522,6 +524,28 @@ static void test_a_log_that_is_away_kills_nobody(void **state)
     UNTIL(bed, is_settled(bed));
 }
 
+/* What it writes arrives, so the others see nothing wrong; but nothing comes to it. */
+static void test_who_does_not_hear_itself_says_so(void **state)
+{
+    static const char event[] = "WARN own heartbeats do not come back";
+    bed_t *bed = *state;
+    one_node_t *deaf = &bed->nodes[1];
+
+    three_nodes(bed);
+    diag_capture_begin();
+    pd_log_memory_cut(deaf->log, 0, bed->loop.now_ns + 30 * S);
+    run_for(bed, 4500 * MS); /* five node-timeouts, less a heartbeat */
+    assert_int_equal(diag_capture_count(event), 0);
+    run_for(bed, 1500 * MS);
+    assert_int_equal(diag_capture_count(event), 1);
+    assert_non_null(strstr(diag_capture_line(event), " node=b for_ms="));
+    run_for(bed, 20 * S); /* every ten seconds, not with every heartbeat */
+    assert_int_equal(diag_capture_count(event), 3);
+    run_for(bed, 60 * S); /* it hears again */
+    assert_int_equal(diag_capture_count(event), 3);
+    UNTIL(bed, is_settled(bed));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -537,6 +561,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(
             test_who_registered_a_namespace_is_answered_when_all_know_it, make, drop),
         cmocka_unit_test_setup_teardown(test_a_log_that_is_away_kills_nobody, make, drop),
+        cmocka_unit_test_setup_teardown(test_who_does_not_hear_itself_says_so, make, drop),
     };
     int failed;
 
