@@ -70,6 +70,9 @@ class MixedResult:
 # A task that was given out and is lost, with its server or its worker, comes again after it.
 ATTEMPT_TIMEOUT = timedelta(seconds=10)
 
+# By itself the SDK sends one only after 80 % of its timeout: too late for a machine that halts.
+HEARTBEAT_EVERY = timedelta(milliseconds=500)
+
 OPTIONS = {
     "start_to_close_timeout": timedelta(seconds=30),
     "heartbeat_timeout": timedelta(seconds=10),
@@ -129,7 +132,7 @@ class Cancelled:
             await workflow.execute_activity(
                 patient,
                 start_to_close_timeout=timedelta(minutes=1),
-                heartbeat_timeout=timedelta(seconds=1),
+                heartbeat_timeout=timedelta(seconds=10),
                 cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
                 retry_policy=RetryPolicy(maximum_attempts=1),
             )
@@ -220,7 +223,8 @@ async def main(address: str, queue: str) -> None:
     client = await Client.connect(address)
     workflows = [Mixed, Cancelled, Waiting, Short, Rabbit, Teller]
     worker = Worker(client, task_queue=queue, workflows=workflows,
-                    activities=[flaky, beating, double, patient])
+                    activities=[flaky, beating, double, patient],
+                    max_heartbeat_throttle_interval=HEARTBEAT_EVERY)
     async with worker:
         print("ready", flush=True)
         await stop.wait()

@@ -1,4 +1,4 @@
-// Command worker is a worker with default options, written with the unmodified Temporal Go SDK.
+// Command worker is a worker written with the unmodified Temporal Go SDK.
 //
 //	worker -address HOST:PORT -queue NAME
 //
@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"log"
+	"time"
 
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/worker"
@@ -31,7 +32,8 @@ func main() {
 		log.Fatal(err)
 	}
 	defer c.Close()
-	w := worker.New(c, *queue, worker.Options{})
+	// By itself the SDK sends a heartbeat only after 80 % of its timeout: too late for a machine that halts.
+	w := worker.New(c, *queue, worker.Options{MaxHeartbeatThrottleInterval: 500 * time.Millisecond})
 	register(w)
 	if err := w.Start(); err != nil {
 		log.Fatal(err)

@@ -87,7 +87,7 @@ func Mixed(ctx workflow.Context, runs int) (MixedResult, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: 30 * time.Second,
 		HeartbeatTimeout:    10 * time.Second,
-		RetryPolicy:         &temporal.RetryPolicy{
+		RetryPolicy: &temporal.RetryPolicy{
 			InitialInterval: 50 * time.Millisecond, MaximumAttempts: 5},
 	})
 	if err := steps(ctx, &result); err != nil {
@@ -155,7 +155,7 @@ func doubled(ctx workflow.Context, result *MixedResult) error {
 func Cancelled(ctx workflow.Context) error {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		StartToCloseTimeout: time.Minute,
-		HeartbeatTimeout:    time.Second,
+		HeartbeatTimeout:    10 * time.Second,
 		WaitForCancellation: true,
 		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
 	})
