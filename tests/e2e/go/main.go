@@ -32,7 +32,8 @@ func main() {
 		log.Fatal(err)
 	}
 	defer c.Close()
-	// By itself the SDK sends a heartbeat only after 80 % of its timeout: too late for a machine that halts.
+	// By itself the SDK sends a heartbeat only after 80 % of its timeout: too late for a machine
+	// that halts.
 	w := worker.New(c, *queue, worker.Options{MaxHeartbeatThrottleInterval: 500 * time.Millisecond})
 	register(w)
 	if err := w.Start(); err != nil {
