@@ -30,6 +30,7 @@ static void become_owner(pd_partition_t *partition)
     PD_DIAG(PD_DIAG_INFO, "partition owned", "partition=%u epoch=%lld records=%llu",
             partition->options.index, (long long)partition->epoch,
             (unsigned long long)partition->chain.count);
+    partition->offers = true;
     pdi_partition_set_state(partition, PD_PARTITION_OWNER);
     pdi_rebuild_begin(partition);
     pdi_watch_appended(partition);

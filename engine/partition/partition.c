@@ -136,8 +136,9 @@ void pdi_partition_left_ownership(pd_partition_t *partition)
     partition->gap_wanted = false;
     pdi_rebuild_stop(partition);
     pdi_clock_clear(partition);
-    if (!partition->stopping && partition->options.sink.forget)
+    if (partition->offers && !partition->stopping && partition->options.sink.forget)
         partition->options.sink.forget(partition->options.sink.ctx, partition);
+    partition->offers = false;
 }
 
 void pdi_partition_drop_memory(pd_partition_t *partition, bool flushes, const char *why)

@@ -218,6 +218,7 @@ struct pd_partition {
     bool watch_armed;
     int64_t watched_offset, stalled_since_ns;
     int64_t released_epoch; /* given up at this epoch of ours; -1 */
+    bool offers;            /* matching may have tasks of it */
     /* Told to other threads. */
     _Atomic(int64_t) status_word; /* epoch * 16 + state, and whether released */
     _Atomic(int64_t) status_applied_offset, status_end_offset;

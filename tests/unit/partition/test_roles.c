@@ -28,6 +28,7 @@ typedef struct one_node {
     pd_senders_t *senders;
     pd_partition_t *partition;
     uint32_t state_counts[PD_PARTITION_STOPPED + 1];
+    uint32_t forget_count;
 } one_node_t;
 
 typedef struct one_call {
@@ -52,6 +53,11 @@ static void no_offer(void *ctx, const pd_offer_t *offer)
 {
 }
 
+static void on_forget(void *ctx, const pd_partition_t *partition)
+{
+    ((one_node_t *)ctx)->forget_count++;
+}
+
 static void on_changed(void *ctx, pd_partition_state_t state)
 {
     ((one_node_t *)ctx)->state_counts[state]++;
@@ -71,7 +77,7 @@ static void make_node(bed_t *bed, one_node_t *node, const char *name)
         .checker = &pd_frontend_checker,
         .store_path = "/partition",
         .store_cache_size_max = 1 << 20,
-        .sink = {.offer = no_offer},
+        .sink = {.offer = no_offer, .forget = on_forget, .ctx = node},
         .flush_size = 1 << 20,
         .flush_delay_ns = 50 * MS,
         .failed_retry_ns = S,
@@ -385,8 +391,10 @@ static void test_not_wanted_any_more(void **state)
     pd_partition_set_role(bed->b.partition, PD_PARTITION_NONE, -1);
     until_state(bed, &bed->b, PD_PARTITION_IDLE);
     assert_null(bed->b.partition->store);
+    assert_int_equal(bed->b.forget_count, 0); /* a follower has offered nothing */
     pd_partition_set_role(bed->a.partition, PD_PARTITION_NONE, -1);
     until_state(bed, &bed->a, PD_PARTITION_IDLE);
+    assert_int_equal(bed->a.forget_count, 1);
     pd_partition_set_role(bed->b.partition, PD_PARTITION_TO_OWN, epoch);
     until_state(bed, &bed->b, PD_PARTITION_OWNER);
     assert_non_null(pd_namespaces_by_name(bed->b.namespaces, "name-10"));
