@@ -133,6 +133,9 @@ static void act(pd_cluster_t *cluster, uint32_t index, int32_t self, int64_t now
         assignment->owner < 0 && now_ns - partition->told_ns < BEGUN_NS)
         return; /* its OwnerChanged is on its way */
     role = follower_role(assignment, self, &status);
+    if (role == PD_MEMBER_NONE && cluster->state == PD_CLUSTER_LEAVING &&
+        status.role != PD_MEMBER_OWNER)
+        return; /* it ends soon; to let go now would take time from those who still call */
     if (role == PD_MEMBER_STANDBY && partition->role == PD_MEMBER_NONE &&
         !may_open_standby(cluster, now_ns))
         return;

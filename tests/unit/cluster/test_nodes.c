@@ -355,6 +355,36 @@ static void test_a_clean_stop_gives_everything_away_first(void **state)
     three_nodes(bed);
 }
 
+/* What it only follows, or has given away, can wait until nobody waits for it. */
+static void test_who_leaves_lets_go_of_nothing_before(void **state)
+{
+    bed_t *bed = *state;
+    one_node_t *self = &bed->nodes[2];
+    bool open[PARTITION_COUNT];
+    int followed_count = 0;
+
+    three_nodes(bed);
+    run_for(bed, 10 * S); /* the standbys are opened */
+    for (uint32_t i = 0; i < PARTITION_COUNT; i++) {
+        pd_partition_state_t is = pd_partition_state(pd_node_partition(self->node, i));
+
+        open[i] = is != PD_PARTITION_IDLE;
+        followed_count += is == PD_PARTITION_FOLLOWING;
+    }
+    assert_in_range(followed_count, 1, PARTITION_COUNT - 1);
+    pd_node_leave(self->node);
+    while (self->state != PD_NODE_LEFT) {
+        assert_true(manual_loop_step(&bed->loop));
+        for (uint32_t i = 0; i < PARTITION_COUNT; i++) {
+            if (open[i])
+                assert_int_not_equal(pd_partition_state(pd_node_partition(self->node, i)),
+                                     PD_PARTITION_IDLE);
+        }
+    }
+    stop(self);
+    UNTIL(bed, is_settled(bed));
+}
+
 /* Calls that come to it until it ends are sent on to them. */
 static void test_who_has_left_knows_the_new_owners(void **state)
 {
@@ -553,6 +583,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_dead_nodes_partitions_are_taken, make, drop),
         cmocka_unit_test_setup_teardown(test_who_takes_over_says_so, make, drop),
         cmocka_unit_test_setup_teardown(test_a_clean_stop_gives_everything_away_first, make, drop),
+        cmocka_unit_test_setup_teardown(test_who_leaves_lets_go_of_nothing_before, make, drop),
         cmocka_unit_test_setup_teardown(test_who_has_left_knows_the_new_owners, make, drop),
         cmocka_unit_test_setup_teardown(test_one_joins_and_gets_its_share, make, drop),
         cmocka_unit_test_setup_teardown(test_of_two_with_one_name_the_later_stays, make, drop),
