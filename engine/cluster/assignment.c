@@ -181,6 +181,8 @@ static bool should_release(const task_t *task, uint32_t partition,
            is_caught_up(task, assignment->preferred, partition);
 }
 
+/* While somebody leaves only its partitions move: the rest has time until it is gone, and it sends
+ * calls on to the owners that it knew last. */
 static void choose_release(const task_t *task, pd_assignment_t *assignments)
 {
     bool leaves = false;
@@ -188,8 +190,9 @@ static void choose_release(const task_t *task, pd_assignment_t *assignments)
     for (uint32_t i = 0; i < task->partition_count; i++) {
         if (assignments[i].owner < 0)
             return; /* one is on its way already */
-        leaves = leaves || assignments[i].owner_leaves;
     }
+    for (uint32_t i = 0; i < task->member_count; i++)
+        leaves = leaves || task->members[i]->leaving;
     for (uint32_t i = 0; i < task->partition_count; i++) {
         if (assignments[i].owner_leaves == leaves && should_release(task, i, &assignments[i])) {
             assignments[i].release = true;

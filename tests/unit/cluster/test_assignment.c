@@ -343,6 +343,26 @@ static void test_who_leaves_gives_all_away(void **state)
         assert_int_not_equal(world.out[p].owner, 2);
 }
 
+static void test_nothing_else_moves_while_somebody_leaves(void **state)
+{
+    int32_t which, preferred;
+
+    make(3, 1);
+    settle();
+    world.members[2].leaving = true;
+    assign();
+    preferred = world.out[0].preferred;
+    world.said[preferred][0] = (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 99, 100};
+    world.said[1 - preferred][0] = (pd_member_partition_t){PD_MEMBER_OWNER, 10, 99, 100};
+    world.said[2][0].role = PD_MEMBER_NONE;
+    assign();
+    assert_int_equal(world.out[0].owner, 1 - preferred);
+    assert_int_equal(release_count(&which), 0);
+    world.dead[2] = true;
+    assign();
+    assert_int_equal(release_count(&which), 1);
+}
+
 static void test_nobody_follows_who_leaves(void **state)
 {
     int32_t which;
@@ -412,6 +432,7 @@ int main(void)
         cmocka_unit_test(test_the_caught_up_follower_takes_it),
         cmocka_unit_test(test_an_older_claim_is_void),
         cmocka_unit_test(test_who_leaves_gives_all_away),
+        cmocka_unit_test(test_nothing_else_moves_while_somebody_leaves),
         cmocka_unit_test(test_nobody_follows_who_leaves),
         cmocka_unit_test(test_the_last_one_keeps_all_until_it_is_gone),
         cmocka_unit_test(test_a_failed_disk_gets_nothing),
