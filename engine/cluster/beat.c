@@ -56,6 +56,7 @@ static bool encode_heartbeat(pd_cluster_t *cluster, pdi_beat_t *beat)
         pd_member_partition_t status;
 
         cluster->options.partitions.status(cluster->options.partitions.ctx, i, &status);
+        cluster->said[i] = status;
         heartbeat.partitions[i] =
             PD_PB_NEW(&cluster->arena, Perdure__V1__PartitionStatus, perdure__v1__partition_status);
         heartbeat.partitions[i]->partition = (int32_t)i;
@@ -216,6 +217,19 @@ void pdi_beat_now(pd_cluster_t *cluster)
         STAILQ_INSERT_HEAD(&cluster->beats, beat, link);
     }
     write_next(cluster);
+}
+
+void pdi_beat_news(pd_cluster_t *cluster)
+{
+    for (uint32_t i = 0; i < cluster->options.partition_count; i++) {
+        pd_member_partition_t status;
+
+        cluster->options.partitions.status(cluster->options.partitions.ctx, i, &status);
+        if (status.role != cluster->said[i].role || status.epoch != cluster->said[i].epoch) {
+            pdi_beat_now(cluster);
+            return;
+        }
+    }
 }
 
 void pdi_beat_tombstone(pd_cluster_t *cluster)

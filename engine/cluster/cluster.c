@@ -22,6 +22,7 @@ pd_cluster_t *pd_cluster_new(const pd_cluster_options_t *options)
     cluster->members = pd_members_new(options->partition_count, options->dead_after_ns);
     cluster->partitions = pd_calloc(options->partition_count, sizeof(cluster->partitions[0]));
     cluster->assignments = pd_calloc(options->partition_count, sizeof(cluster->assignments[0]));
+    cluster->said = pd_calloc(options->partition_count, sizeof(cluster->said[0]));
     PD_ASSERT(pthread_mutex_init(&cluster->mutex, NULL) == 0);
     cluster->view =
         pd_cluster_view_single(options->name, options->address, options->partition_count);
@@ -42,6 +43,7 @@ void pd_cluster_free(pd_cluster_t *cluster)
     pd_arena_deinit(&cluster->arena);
     pd_free(cluster->partitions);
     pd_free(cluster->assignments);
+    pd_free(cluster->said);
     pd_free(cluster->name);
     pd_free(cluster->address);
     pd_free(cluster->version);
@@ -117,7 +119,7 @@ static void run_poke(pd_mail_t *mail)
         pdi_cluster_maybe_stopped(cluster);
         return;
     }
-    pdi_beat_now(cluster);
+    pdi_beat_news(cluster);
     pdi_roles_judge(cluster);
 }
 

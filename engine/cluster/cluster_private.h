@@ -86,6 +86,7 @@ struct pd_cluster {
     pd_log_append_t append;
     bool heartbeat_queued;
     int64_t number;
+    pd_member_partition_t *said; /* what the newest heartbeat says of the partitions */
     pd_timer_t beat_timer;
     int64_t beat_due_ns;
     int64_t unheard_told_ns;
@@ -129,6 +130,9 @@ void pdi_tail_end(pd_cluster_t *cluster);
 void pdi_beat_start(pd_cluster_t *cluster);
 /* A heartbeat soon: with the next append that can be made. */
 void pdi_beat_now(pd_cluster_t *cluster);
+/* … if the newest one is not true any more: a change that others do not see waits for the next, and
+ * what they wait for does not wait until it is written. */
+void pdi_beat_news(pd_cluster_t *cluster);
 void pdi_beat_tombstone(pd_cluster_t *cluster);
 void pdi_beat_end(pd_cluster_t *cluster);
 

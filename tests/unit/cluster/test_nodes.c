@@ -385,6 +385,67 @@ static void test_who_leaves_lets_go_of_nothing_before(void **state)
     UNTIL(bed, is_settled(bed));
 }
 
+static const Perdure__V1__Heartbeat *heartbeat_at(bed_t *bed, uint64_t index, pd_arena_t *arena)
+{
+    pd_log_record_t stored = pd_log_memory_record(bed->storage, PD_LOG_MEMBERS, 0, index);
+    const Perdure__V1__Member *member;
+    ProtobufCMessage *message;
+
+    if (!stored.value.data)
+        return NULL;
+    assert_int_equal(pd_record_decode(member_codec, arena, stored.value, &message, NULL), PD_OK);
+    member = (const Perdure__V1__Member *)message;
+    return member->body_case == PERDURE__V1__MEMBER__BODY_HEARTBEAT ? member->heartbeat : NULL;
+}
+
+static bool says_the_same(const Perdure__V1__Heartbeat *a, const Perdure__V1__Heartbeat *b)
+{
+    for (uint32_t i = 0; i < PARTITION_COUNT; i++) {
+        if (a->partitions[i]->role != b->partitions[i]->role ||
+            a->partitions[i]->epoch != b->partitions[i]->epoch)
+            return false;
+    }
+    return a->leaving == b->leaving;
+}
+
+/* How many of the node's heartbeats since then say nothing new. */
+static int repetitions_of(bed_t *bed, const char *name, uint64_t since)
+{
+    const Perdure__V1__Heartbeat *before = NULL;
+    pd_arena_t arena;
+    int count = 0;
+
+    pd_arena_init(&arena);
+    for (uint64_t i = 0; i < pd_log_memory_count(bed->storage, PD_LOG_MEMBERS, 0); i++) {
+        const Perdure__V1__Heartbeat *heartbeat = heartbeat_at(bed, i, &arena);
+
+        if (!heartbeat || strcmp(heartbeat->node, name) != 0)
+            continue;
+        count += i >= since && before && says_the_same(before, heartbeat);
+        before = heartbeat;
+    }
+    pd_arena_deinit(&arena);
+    return count;
+}
+
+/* One that says nothing new, on its way, would hold up the one that does. */
+static void test_only_news_are_told_at_once(void **state)
+{
+    bed_t *bed = *state;
+    uint64_t since;
+    int64_t began_ns;
+
+    three_nodes(bed);
+    run_for(bed, 10 * S);
+    since = pd_log_memory_count(bed->storage, PD_LOG_MEMBERS, 0);
+    began_ns = bed->loop.now_ns;
+    pd_node_leave(bed->nodes[2].node);
+    UNTIL(bed, owned_by(&bed->nodes[0], "a") + owned_by(&bed->nodes[0], "b") == PARTITION_COUNT);
+    for (int i = 0; i < 3; i++)
+        assert_in_range(repetitions_of(bed, bed->nodes[i].name, since), 0,
+                        (bed->loop.now_ns - began_ns) / (200 * MS) + 1);
+}
+
 /* Calls that come to it until it ends are sent on to them. */
 static void test_who_has_left_knows_the_new_owners(void **state)
 {
@@ -584,6 +645,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_who_takes_over_says_so, make, drop),
         cmocka_unit_test_setup_teardown(test_a_clean_stop_gives_everything_away_first, make, drop),
         cmocka_unit_test_setup_teardown(test_who_leaves_lets_go_of_nothing_before, make, drop),
+        cmocka_unit_test_setup_teardown(test_only_news_are_told_at_once, make, drop),
         cmocka_unit_test_setup_teardown(test_who_has_left_knows_the_new_owners, make, drop),
         cmocka_unit_test_setup_teardown(test_one_joins_and_gets_its_share, make, drop),
         cmocka_unit_test_setup_teardown(test_of_two_with_one_name_the_later_stays, make, drop),
