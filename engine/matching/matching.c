@@ -57,10 +57,10 @@ static pd_offer_t offer_of(const pd_task_queue_t *queue, const pdi_task_t *task)
 {
     return (pd_offer_t){
         .kind = queue->kind,
-        .partition = task->partition,
-        .far_node = task->far_node,
-        .partition_index = task->partition_index,
-        .epoch = task->epoch,
+        .partition = task->origin->partition,
+        .far_node = task->origin->is_far ? task->origin->far_node : NULL,
+        .partition_index = task->origin->partition_index,
+        .epoch = task->origin->epoch,
         .ns = task->ns,
         .workflow_id = task->workflow_id,
         .run_id = task->run_id,
@@ -77,11 +77,10 @@ static void match_task(pd_poll_t *poll, pd_task_queue_t *queue, pdi_task_t *task
 {
     pd_offer_t offer = offer_of(queue, task);
 
-    TAILQ_REMOVE(&queue->tasks, task, link);
-    pdi_queue_count_tasks(queue, -1);
+    pdi_task_take(task);
     pdi_queue_count_match(queue, task->time_ns, task->query_id);
     match(poll, queue->kind, &offer);
-    pd_free(task);
+    pdi_task_free(task);
 }
 
 /* ---- polls ---- */
@@ -187,7 +186,6 @@ void pd_matching_offer(pd_matching_t *matching, const pd_offer_t *offer)
         pdi_queue_find(matching, offer->ns, offer->kind, offer->task_queue, true);
     bool sticky = strcmp(offer->task_queue, offer->normal_task_queue) != 0;
     pd_poll_t *poll;
-    pdi_task_t *task;
 
     PD_ASSERT_LOOP(matching->loop);
     if (matching->stopped ||
@@ -206,9 +204,7 @@ void pd_matching_offer(pd_matching_t *matching, const pd_offer_t *offer)
         match(poll, queue->kind, offer);
         return;
     }
-    task = pdi_task_new(offer);
-    TAILQ_INSERT_TAIL(&queue->tasks, task, link);
-    pdi_queue_count_tasks(queue, 1);
+    pdi_task_add(queue, offer);
 }
 
 void pd_matching_cancel(pd_matching_t *matching, pd_call_t *call)
@@ -222,18 +218,19 @@ void pd_matching_cancel(pd_matching_t *matching, pd_call_t *call)
 
 static void move_to_normal(pd_task_queue_t *queue)
 {
-    pdi_tasks_t tasks = TAILQ_HEAD_INITIALIZER(tasks);
-    pdi_task_t *task;
+    pdi_task_t *task, *last = TAILQ_LAST(&queue->tasks, pdi_tasks);
+    bool more = last != NULL;
 
-    TAILQ_CONCAT(&tasks, &queue->tasks, link);
-    pdi_queue_count_tasks(queue, -queue->task_count);
-    while ((task = TAILQ_FIRST(&tasks))) {
-        pd_offer_t offer = offer_of(queue, task);
+    while (more) {
+        pd_offer_t offer;
 
+        task = TAILQ_FIRST(&queue->tasks);
+        more = task != last;
+        offer = offer_of(queue, task);
         offer.task_queue = task->normal_task_queue;
-        TAILQ_REMOVE(&tasks, task, link);
+        pdi_task_take(task);
         pd_matching_offer(queue->matching, &offer);
-        pd_free(task);
+        pdi_task_free(task);
     }
 }
 
@@ -280,16 +277,16 @@ void pd_matching_shutdown_worker(pd_matching_t *matching, const pd_namespace_t *
 
 /* ---- other nodes ---- */
 
-static bool is_of(const pdi_task_t *task, const void *partition)
+static bool is_of(const pdi_origin_t *origin, const void *partition)
 {
-    return task->partition == partition;
+    return origin->partition == partition;
 }
 
-static bool is_void(const pdi_task_t *task, const void *ctx)
+static bool is_void(const pdi_origin_t *origin, const void *ctx)
 {
     const pd_matching_far_t *far = ctx;
 
-    return task->far_node && far->is_void(far->ctx, task->partition_index, task->epoch);
+    return origin->is_far && far->is_void(far->ctx, origin->partition_index, origin->epoch);
 }
 
 /* Whoever has left waits for its workers' calls to end before it stops, and whoever is cut off must
@@ -306,8 +303,8 @@ void pd_matching_homes_changed(pd_matching_t *matching)
     pd_task_queue_t *queue, *next;
 
     PD_ASSERT_LOOP(matching->loop);
+    pdi_origins_drop(matching, is_void, &matching->far);
     HASH_ITER (hh, matching->queues, queue, next) {
-        pdi_queue_drop_tasks(queue, is_void, &matching->far);
         if (queue->normal_name && !pdi_queue_is_home(queue))
             answer_polls_of(queue, NULL, NULL);
         else
@@ -325,7 +322,7 @@ static void on_sweep(pd_timer_t *timer)
 
     HASH_ITER (hh, matching->queues, queue, next) {
         if (queue->normal_name && !pdi_queue_is_home(queue))
-            pdi_queue_drop_tasks(queue, NULL, NULL);
+            pdi_queue_drop_tasks(queue);
         if (TAILQ_EMPTY(&queue->polls) && TAILQ_EMPTY(&queue->tasks) &&
             now_ns - queue->last_poll_ns > PDI_POLLER_HISTORY_NS)
             pdi_queue_free(queue);
@@ -339,6 +336,7 @@ pd_matching_t *pd_matching_new(const pd_matching_options_t *options)
 
     matching->loop = options->loop;
     matching->far = options->far;
+    LIST_INIT(&matching->origins);
     matching->sweep_timer.fire = on_sweep;
     if (options->metrics)
         pd_matching_metrics_register(&matching->metrics, options->metrics);
@@ -362,10 +360,7 @@ void pd_matching_stop(pd_matching_t *matching)
 
 void pd_matching_forget_partition(pd_matching_t *matching, const pd_partition_t *partition)
 {
-    pd_task_queue_t *queue, *next;
-
-    HASH_ITER (hh, matching->queues, queue, next)
-        pdi_queue_drop_tasks(queue, is_of, partition);
+    pdi_origins_drop(matching, is_of, partition);
 }
 
 void pd_matching_free(pd_matching_t *matching)

@@ -11,17 +11,28 @@
 
 #define PDI_POLLER_HISTORY_NS (INT64_C(300) * 1000000000) /* pollers are shown for so long */
 
+/* An owner that has offered tasks which wait: they are forgotten together, without looking at those
+ * of others. It lives as long as it has any. */
+typedef struct pdi_origin {
+    LIST_ENTRY(pdi_origin) link;
+    TAILQ_HEAD(, pdi_task) tasks;
+    pd_partition_t *partition; /* NULL: of another node */
+    uint32_t partition_index;
+    int64_t epoch;
+    bool is_far;
+    char far_node[];
+} pdi_origin_t;
+
 /* A task that waits for a poller; one allocation with its strings. */
 typedef struct pdi_task {
     TAILQ_ENTRY(pdi_task) link;
-    pd_partition_t *partition;
+    TAILQ_ENTRY(pdi_task) origin_link;
+    struct pd_task_queue *queue; /* NULL: it is not in one any more */
+    pdi_origin_t *origin;
     const pd_namespace_t *ns;
     const char *workflow_id;
     const char *run_id;
     const char *normal_task_queue;
-    const char *far_node; /* NULL: of this node */
-    uint32_t partition_index;
-    int64_t epoch;
     int64_t scheduled_event_id;
     int64_t time_ns;
     uint64_t query_id;
@@ -58,6 +69,7 @@ struct pd_matching {
     pd_loop_t *loop;
     pd_matching_far_t far;
     pd_task_queue_t *queues;
+    LIST_HEAD(, pdi_origin) origins;
     pd_timer_t sweep_timer;
     bool stopped;
     pd_matching_metrics_t metrics;
@@ -71,11 +83,18 @@ void pdi_queue_free(pd_task_queue_t *queue);
 void pdi_queue_note_normal(pd_task_queue_t *queue, const char *normal_task_queue);
 bool pdi_queue_is_home(const pd_task_queue_t *queue);
 void pdi_queue_note_poller(pd_task_queue_t *queue, const char *identity, int64_t now_ns);
-void pdi_queue_count_tasks(pd_task_queue_t *queue, int64_t count);
 void pdi_queue_count_match(pd_task_queue_t *queue, int64_t time_ns, uint64_t query_id);
-pdi_task_t *pdi_task_new(const pd_offer_t *offer);
-/* All of them when `drops` is NULL. */
-void pdi_queue_drop_tasks(pd_task_queue_t *queue,
-                          bool (*drops)(const pdi_task_t *task, const void *ctx), const void *ctx);
+void pdi_queue_drop_tasks(pd_task_queue_t *queue);
+
+/* To the end of the queue. */
+void pdi_task_add(pd_task_queue_t *queue, const pd_offer_t *offer);
+/* Off its queue; to be freed. */
+void pdi_task_take(pdi_task_t *task);
+/* Off its queue, too. */
+void pdi_task_free(pdi_task_t *task);
+
+/* Forgets the tasks of such origins. */
+void pdi_origins_drop(pd_matching_t *matching,
+                      bool (*drops)(const pdi_origin_t *origin, const void *ctx), const void *ctx);
 
 #endif

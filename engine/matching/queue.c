@@ -7,7 +7,7 @@ enum { POLLER_COUNT_MAX = 100 };
 
 /* ---- counting ---- */
 
-void pdi_queue_count_tasks(pd_task_queue_t *queue, int64_t count)
+static void count_tasks(pd_task_queue_t *queue, int64_t count)
 {
     queue->task_count += count;
     pd_gauge_add(&queue->matching->metrics.backlog_count[queue->kind], count);
@@ -56,13 +56,9 @@ pd_task_queue_t *pdi_queue_find(pd_matching_t *matching, const pd_namespace_t *n
 void pdi_queue_free(pd_task_queue_t *queue)
 {
     pdi_poller_t *poller;
-    pdi_task_t *task;
 
     PD_ASSERT(TAILQ_EMPTY(&queue->polls));
-    while ((task = TAILQ_FIRST(&queue->tasks))) {
-        TAILQ_REMOVE(&queue->tasks, task, link);
-        pd_free(task);
-    }
+    pdi_queue_drop_tasks(queue);
     while ((poller = queue->pollers)) {
         queue->pollers = poller->next;
         pd_free(poller);
@@ -114,12 +110,48 @@ void pdi_queue_note_poller(pd_task_queue_t *queue, const char *identity, int64_t
 
 /* ---- tasks ---- */
 
-pdi_task_t *pdi_task_new(const pd_offer_t *offer)
+static bool is_origin_of(const pdi_origin_t *origin, const pd_offer_t *offer)
+{
+    if (origin->is_far != (offer->far_node != NULL))
+        return false;
+    if (!origin->is_far)
+        return origin->partition == offer->partition;
+    return origin->partition_index == offer->partition_index && origin->epoch == offer->epoch &&
+           strcmp(origin->far_node, offer->far_node) == 0;
+}
+
+/* The one that offered last is in front: it goes on offering. */
+static pdi_origin_t *origin_of(pd_matching_t *matching, const pd_offer_t *offer)
+{
+    size_t size = offer->far_node ? strlen(offer->far_node) + 1 : 1;
+    pdi_origin_t *origin;
+
+    LIST_FOREACH (origin, &matching->origins, link) {
+        if (is_origin_of(origin, offer))
+            break;
+    }
+    if (origin && origin == LIST_FIRST(&matching->origins))
+        return origin;
+    if (origin) {
+        LIST_REMOVE(origin, link);
+    } else {
+        origin = pd_calloc(1, sizeof(*origin) + size);
+        TAILQ_INIT(&origin->tasks);
+        origin->partition = offer->partition;
+        origin->partition_index = offer->partition_index;
+        origin->epoch = offer->epoch;
+        origin->is_far = offer->far_node != NULL;
+        memcpy(origin->far_node, pd_pb_str(offer->far_node), size);
+    }
+    LIST_INSERT_HEAD(&matching->origins, origin, link);
+    return origin;
+}
+
+static pdi_task_t *task_new(const pd_offer_t *offer)
 {
     size_t a = strlen(offer->workflow_id) + 1, b = strlen(offer->run_id) + 1;
     size_t c = strlen(offer->normal_task_queue) + 1;
-    size_t d = offer->far_node ? strlen(offer->far_node) + 1 : 0;
-    pdi_task_t *task = pd_alloc(sizeof(*task) + a + b + c + d);
+    pdi_task_t *task = pd_alloc(sizeof(*task) + a + b + c);
 
     memcpy(task->strings, offer->workflow_id, a);
     memcpy(task->strings + a, offer->run_id, b);
@@ -127,10 +159,6 @@ pdi_task_t *pdi_task_new(const pd_offer_t *offer)
     task->workflow_id = task->strings;
     task->run_id = task->strings + a;
     task->normal_task_queue = task->strings + a + b;
-    task->far_node = d ? memcpy(task->strings + a + b + c, offer->far_node, d) : NULL;
-    task->partition_index = offer->partition_index;
-    task->epoch = offer->epoch;
-    task->partition = offer->partition;
     task->ns = offer->ns;
     task->scheduled_event_id = offer->scheduled_event_id;
     task->attempt = offer->attempt;
@@ -139,18 +167,60 @@ pdi_task_t *pdi_task_new(const pd_offer_t *offer)
     return task;
 }
 
-void pdi_queue_drop_tasks(pd_task_queue_t *queue,
-                          bool (*drops)(const pdi_task_t *task, const void *ctx), const void *ctx)
+void pdi_task_add(pd_task_queue_t *queue, const pd_offer_t *offer)
 {
-    pdi_task_t *task, *next;
+    pdi_task_t *task = task_new(offer);
 
-    for (task = TAILQ_FIRST(&queue->tasks); task; task = next) {
-        next = TAILQ_NEXT(task, link);
-        if (drops && !drops(task, ctx))
-            continue;
-        TAILQ_REMOVE(&queue->tasks, task, link);
-        pdi_queue_count_tasks(queue, -1);
-        pd_free(task);
+    task->queue = queue;
+    task->origin = origin_of(queue->matching, offer);
+    TAILQ_INSERT_TAIL(&queue->tasks, task, link);
+    TAILQ_INSERT_TAIL(&task->origin->tasks, task, origin_link);
+    count_tasks(queue, 1);
+}
+
+void pdi_task_take(pdi_task_t *task)
+{
+    PD_ASSERT(task->queue);
+    TAILQ_REMOVE(&task->queue->tasks, task, link);
+    count_tasks(task->queue, -1);
+    task->queue = NULL;
+}
+
+void pdi_task_free(pdi_task_t *task)
+{
+    pdi_origin_t *origin = task->origin;
+
+    if (task->queue)
+        pdi_task_take(task);
+    TAILQ_REMOVE(&origin->tasks, task, origin_link);
+    pd_free(task);
+    if (!TAILQ_EMPTY(&origin->tasks))
+        return;
+    LIST_REMOVE(origin, link);
+    pd_free(origin);
+}
+
+void pdi_queue_drop_tasks(pd_task_queue_t *queue)
+{
+    pdi_task_t *task;
+
+    while ((task = TAILQ_FIRST(&queue->tasks)))
+        pdi_task_free(task);
+}
+
+void pdi_origins_drop(pd_matching_t *matching,
+                      bool (*drops)(const pdi_origin_t *origin, const void *ctx), const void *ctx)
+{
+    pdi_origin_t *origin, *next;
+
+    for (origin = LIST_FIRST(&matching->origins); origin; origin = next) {
+        pdi_task_t *task = TAILQ_FIRST(&origin->tasks), *following;
+
+        next = LIST_NEXT(origin, link);
+        for (task = drops(origin, ctx) ? task : NULL; task; task = following) {
+            following = TAILQ_NEXT(task, origin_link);
+            pdi_task_free(task); /* with the last one the origin */
+        }
     }
 }
 
