@@ -1,5 +1,7 @@
 #include "engine/cluster/view.h"
 
+#include <string.h>
+
 #include "base/assert.h"
 #include "base/hash.h"
 #include "base/memory.h"
@@ -42,6 +44,19 @@ void pd_cluster_view_unref(pd_cluster_view_t *view)
     pd_free((pd_cluster_member_t *)view->members);
     pd_free((pd_cluster_place_t *)view->partitions);
     pd_free(view);
+}
+
+bool pd_cluster_view_same_homes(const pd_cluster_view_t *a, const pd_cluster_view_t *b)
+{
+    if (a->member_count != b->member_count)
+        return false;
+    for (uint32_t i = 0; i < a->member_count; i++) {
+        if (strcmp(a->members[i].name, b->members[i].name) != 0 ||
+            strcmp(a->members[i].incarnation, b->members[i].incarnation) != 0 ||
+            a->members[i].leaving != b->members[i].leaving)
+            return false;
+    }
+    return true;
 }
 
 uint32_t pd_cluster_view_home(const pd_cluster_view_t *view, const char *namespace_id,

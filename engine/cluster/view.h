@@ -49,5 +49,8 @@ void pd_cluster_view_unref(pd_cluster_view_t *view); /* NULL does nothing */
  * not leaving (all of them when all are). A sticky queue's home is that of its normal queue. */
 uint32_t pd_cluster_view_home(const pd_cluster_view_t *view, const char *namespace_id,
                               const char *task_queue);
+/* Are all queues at home in both where they are in the other? Homes follow from the members alone,
+ * whoever owns what. */
+bool pd_cluster_view_same_homes(const pd_cluster_view_t *a, const pd_cluster_view_t *b);
 
 #endif

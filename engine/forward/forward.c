@@ -286,6 +286,7 @@ static void run_view(pd_mail_t *mail)
 {
     view_mail_t *self = PD_CONTAINER_OF(mail, view_mail_t, mail);
     pd_forward_t *forward = self->forward;
+    bool moved = !forward->view || !pd_cluster_view_same_homes(forward->view, self->view);
 
     PD_ASSERT(self->view->partition_count == forward->options.partition_count);
     pd_cluster_view_unref(forward->view);
@@ -294,7 +295,8 @@ static void run_view(pd_mail_t *mail)
     pd_node_set_view(forward->node, forward->view);
     forward->options.peers.ops->keep(forward->options.peers.ctx, forward->view);
     pdi_routes_retry(forward, true);
-    pdi_outboxes_sort_again(forward);
+    if (moved)
+        pdi_outboxes_sort_again(forward);
 }
 
 void pd_forward_set_view(pd_forward_t *forward, pd_cluster_view_t *view)

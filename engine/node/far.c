@@ -138,20 +138,6 @@ static pd_offer_filter_t *filter_elsewhere(const pdi_node_matching_t *matching)
     return &elsewhere->filter;
 }
 
-/* Homes follow from the members alone. */
-static bool same_homes(const pd_cluster_view_t *a, const pd_cluster_view_t *b)
-{
-    if (!a || a->member_count != b->member_count)
-        return false;
-    for (uint32_t i = 0; i < a->member_count; i++) {
-        if (strcmp(a->members[i].name, b->members[i].name) != 0 ||
-            strcmp(a->members[i].incarnation, b->members[i].incarnation) != 0 ||
-            a->members[i].leaving != b->members[i].leaving)
-            return false;
-    }
-    return true;
-}
-
 typedef struct view_mail {
     pd_mail_t mail;
     pdi_node_matching_t *matching;
@@ -178,7 +164,7 @@ static void run_view(pd_mail_t *mail)
 
     matching->view = self->view;
     pd_matching_homes_changed(matching->matching);
-    if (!same_homes(before, self->view))
+    if (!before || !pd_cluster_view_same_homes(before, self->view))
         offer_again(matching, before, self->view);
     pd_cluster_view_unref(before);
     pd_free(self);
