@@ -65,7 +65,8 @@ typedef struct pdi_outbox {
     struct pdi_outbox *next;
     pd_forward_t *forward;
     pdi_far_offers_t waiting, sent;
-    void *pending; /* of the peers: the batch under way */
+    void *pending;    /* of the peers: the batch under way */
+    bool homes_moved; /* … since it was sent: what is refused of it may be at home elsewhere */
     pd_timer_t timer;
     char node[];
 } pdi_outbox_t;

@@ -130,6 +130,7 @@ static void sort_again(pdi_outbox_t *outbox)
     pdi_far_offer_t *offer;
 
     TAILQ_CONCAT(&offers, &outbox->waiting, link);
+    outbox->homes_moved = false;
     while ((offer = TAILQ_FIRST(&offers))) {
         TAILQ_REMOVE(&offers, offer, link);
         take(offer);
@@ -138,7 +139,12 @@ static void sort_again(pdi_outbox_t *outbox)
 
 static void on_timer(pd_timer_t *timer)
 {
-    sort_again(PD_CONTAINER_OF(timer, pdi_outbox_t, timer));
+    pdi_outbox_t *outbox = PD_CONTAINER_OF(timer, pdi_outbox_t, timer);
+
+    if (outbox->homes_moved)
+        sort_again(outbox);
+    else
+        send_batch(outbox);
 }
 
 void pdi_outboxes_sort_again(pd_forward_t *forward)
@@ -146,6 +152,7 @@ void pdi_outboxes_sort_again(pd_forward_t *forward)
     for (pdi_outbox_t *outbox = forward->outboxes; outbox; outbox = outbox->next) {
         pd_loop_timer_stop(forward->options.loop, &outbox->timer);
         sort_again(outbox);
+        outbox->homes_moved = outbox->pending != NULL;
     }
 }
 
