@@ -38,9 +38,8 @@ static uint32_t moved_count(const pd_cluster_view_t *a, const pd_cluster_view_t 
 
 static void test_homes_move_with_members_only(void **state)
 {
-    const pd_cluster_member_t before[] = {{"a", "1", "h:1", false},
-                                          {"b", "1", "h:2", false},
-                                          {"c", "1", "h:3", false}};
+    const pd_cluster_member_t before[] = {
+        {"a", "1", "h:1", false}, {"b", "1", "h:2", false}, {"c", "1", "h:3", false}};
     const pd_cluster_member_t leaving[] = {before[0], before[1], {"c", "1", "h:3", true}};
     const pd_cluster_member_t again[] = {before[0], {"b", "2", "h:2", false}, before[2]};
     pd_cluster_view_t was = view_of(before, 3, 0), owned = view_of(before, 3, 1);
