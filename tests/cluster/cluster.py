@@ -128,3 +128,16 @@ class Cluster:
             if time.monotonic() > end:
                 raise RuntimeError(f"no owner for every partition within {timeout_s} s: {status}")
             await asyncio.sleep(0.2)
+
+    async def at_rest(self, timeout_s: float = SETTLE_TIMEOUT_S) -> dict:
+        """Waits until nothing is to move any more: every partition is where it is preferred, and
+        its standby has caught up; returns the status."""
+        end = time.monotonic() + timeout_s
+        while True:
+            status = await self.settled(timeout_s)
+            if all(one["owner"] == one["preferred"] and one["standby"] and one["standby_lag"] < 100
+                   for one in status["partitions"]):
+                return status
+            if time.monotonic() > end:
+                raise RuntimeError(f"partitions still move after {timeout_s} s: {status}")
+            await asyncio.sleep(0.2)

@@ -9,6 +9,7 @@ from .rounds import Round
 
 # Longer than it takes to be taken for dead, so that a successor has worked when the zombie wakes.
 PAUSE_S = 20.0
+CALM_S = 1.0  # about as long as a hand-over of all that a node owns
 NEED_LINKS = {"cut_off"}  # nodes with links of their own: tests/cluster/network.py
 
 
@@ -74,7 +75,9 @@ async def cut_off(now: Round) -> None:
 @fault
 async def owner_stopped(now: Round) -> None:
     """SIGTERM of a partition's owner: a planned hand-over of all that it owns."""
+    await now.cluster.at_rest()  # else it is also the last node's return that is measured
     owner = await now.owner()
+    await now.calm(CALM_S)
     now.watch_gaps()
     await now.load_for(0.2)
     code = await owner.terminate()

@@ -31,6 +31,7 @@ class Round:
         self.cluster, self.load, self.random, self.pause_s = cluster, load, chance, pause_s
         self.partition = chance.randrange(cluster.partitions)
         self.felt_s: list[float] = []  # of each partition concerned
+        self.calm_s: list[float] = []  # the same before the fault
         self.back_s: float | None = None  # how long a node took to own something again
         self.complaints: list[str] = []
         self._concerned = [self.partition]
@@ -105,8 +106,17 @@ class Round:
 
     async def gaps(self) -> None:
         """Ends what watch_gaps() began, after one more acknowledgement of each."""
+        self.felt_s = await self._end_watching()
+
+    async def calm(self, seconds: float) -> None:
+        """What gaps() would tell without a fault: this machine, under this load."""
+        self.watch_gaps()
+        await self.load_for(seconds)
+        self.calm_s = await self._end_watching()
+
+    async def _end_watching(self) -> list[float]:
         self._watching = False
-        self.felt_s = await asyncio.wait_for(asyncio.gather(*self._probes), GOES_ON_TIMEOUT_S)
+        return await asyncio.wait_for(asyncio.gather(*self._probes), GOES_ON_TIMEOUT_S)
 
     async def _longest_gap(self, partition: int) -> float:
         longest = 0.0
