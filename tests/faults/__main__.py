@@ -49,7 +49,9 @@ async def play_round(number: int, name: str, now: Round) -> None:
     now.load.failed()
     felt = ", ".join(f"{felt_s:.2f} s" for felt_s in now.felt_s) or "-"
     if now.calm_s:
-        felt += " (before: " + ", ".join(f"{calm_s:.2f} s" for calm_s in now.calm_s) + ")"
+        slowest = (", ".join(f"{one_s:.2f} s" for one_s in some)
+                   for some in (now.slowest_s, now.calm_s))
+        felt += " (slowest calls {}; before {})".format(*slowest)
     back = f"; owner again after {now.back_s:.1f} s" if now.back_s is not None else ""
     print(f"round {number:3}: {name:14} partition {now.partition}: acknowledged again after {felt}"
           f"{back}; {now.load.ledger.acknowledged - before} acknowledged meanwhile", flush=True)
@@ -110,7 +112,8 @@ async def play(options: argparse.Namespace, seed: int, report: Report,
                 now = Round(cluster, load, chance, options.pause)
                 await play_round(number, name, now)
                 told += [(name, felt_s) for felt_s in now.felt_s]
-                told += [(f"{name}, before", calm_s) for calm_s in now.calm_s]
+                told += [(f"{name}, slowest call", slowest_s) for slowest_s in now.slowest_s]
+                told += [(f"{name}, … before", calm_s) for calm_s in now.calm_s]
                 report(f"round {number}: {name}", now.complaints)
             await examine(cluster, load, report)
         except Exception as failed:

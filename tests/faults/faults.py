@@ -78,10 +78,10 @@ async def owner_stopped(now: Round) -> None:
     await now.cluster.at_rest()  # else it is also the last node's return that is measured
     owner = await now.owner()
     await now.calm(CALM_S)
-    now.watch_gaps()
+    now.watch()
     await now.load_for(0.2)
     code = await owner.terminate()
-    await now.gaps()
+    await now.changes()
     if code != 0:
         now.complain(f"{owner.name} ended with {code} after SIGTERM")
     await owner.start()

@@ -14,6 +14,8 @@ from tests.cluster.node import Node
 from tests.crash.load import AGAIN, Load
 from tests.parity.harness.commands import payloads
 
+from .handover import Probe, away_s
+
 GOES_ON_TIMEOUT_S = 120
 LOAD_GOES_ON_TIMEOUT_S = 20
 LOAD_GOES_ON_COUNT = 4  # acknowledgements of every client; a healthy load has them in a second
@@ -22,6 +24,7 @@ BESIDE_TIMEOUT_S = 5
 TEMPORAL = Path(sys.executable).parent / "temporal"
 PROBE_TIMEOUT_S = 0.5
 PROBE_PAUSE_S = 0.02
+WATCH_PAUSE_S = 0.005  # of what is measured by acknowledgements
 
 
 class Round:
@@ -31,11 +34,14 @@ class Round:
         self.cluster, self.load, self.random, self.pause_s = cluster, load, chance, pause_s
         self.partition = chance.randrange(cluster.partitions)
         self.felt_s: list[float] = []  # of each partition concerned
-        self.calm_s: list[float] = []  # the same before the fault
+        self.calm_s: list[float] = []  # the slowest calls before the fault
+        self.slowest_s: list[float] = []  # … and around it
         self.back_s: float | None = None  # how long a node took to own something again
         self.complaints: list[str] = []
         self._concerned = [self.partition]
         self._probes: list[asyncio.Task] = []
+        self._watched_since_s = 0.0
+        self._acknowledged_of: dict[int, list[Probe]] = {}
         self._watching = False
 
     def complain(self, text: str) -> None:
@@ -97,20 +103,28 @@ class Round:
             await self.load_for(0.2)
         self.back_s = time.monotonic() - began
 
-    def watch_gaps(self) -> None:
-        """From now on the longest time between two acknowledgements of each partition is looked
-        for."""
+    def watch(self) -> None:
+        """From now on each partition concerned is called again and again."""
         self._watching = True
-        self._probes = [asyncio.create_task(self._longest_gap(partition))
+        self._watched_since_s = time.time() - 1
+        self._acknowledged_of = {partition: [] for partition in self._concerned}
+        self._probes = [asyncio.create_task(self._slowest(partition))
                         for partition in self._concerned]
 
-    async def gaps(self) -> None:
-        """Ends what watch_gaps() began, after one more acknowledgement of each."""
-        self.felt_s = await self._end_watching()
+    async def changes(self) -> None:
+        """Ends what watch() began, after one more acknowledgement of each: how long each partition
+        was without an owner, and the slowest call of each."""
+        self.slowest_s = await self._end_watching()
+        for partition, probes in self._acknowledged_of.items():
+            away = await away_s(self.cluster, partition, probes, self._watched_since_s)
+            if away is None:
+                self.complain(f"partition {partition} has not changed its owner")
+            else:
+                self.felt_s.append(away)
 
     async def calm(self, seconds: float) -> None:
-        """What gaps() would tell without a fault: this machine, under this load."""
-        self.watch_gaps()
+        """The slowest calls without a fault: this machine, under this load."""
+        self.watch()
         await self.load_for(seconds)
         self.calm_s = await self._end_watching()
 
@@ -118,12 +132,14 @@ class Round:
         self._watching = False
         return await asyncio.wait_for(asyncio.gather(*self._probes), GOES_ON_TIMEOUT_S)
 
-    async def _longest_gap(self, partition: int) -> float:
-        longest = 0.0
+    async def _slowest(self, partition: int) -> float:
+        slowest = 0.0
         while self._watching:
-            longest = max(longest, await self._acknowledged(partition, time.monotonic()))
-            await asyncio.sleep(PROBE_PAUSE_S)
-        return longest
+            wid = self._workflow_id(partition)
+            slowest = max(slowest, await self._started(wid, time.monotonic()))
+            self._acknowledged_of[partition].append(Probe(wid, time.monotonic()))
+            await asyncio.sleep(WATCH_PAUSE_S)
+        return slowest
 
     async def load_goes_on(self) -> None:
         """Waits until the load gets on as a whole: no part of it hangs at what does not answer."""
@@ -144,7 +160,9 @@ class Round:
     async def _acknowledged(self, partition: int, began: float) -> float:
         """Starts a workflow of the partition over and over; returns when one was accepted, after
         how many seconds."""
-        wid = self._workflow_id(partition)
+        return await self._started(self._workflow_id(partition), began)
+
+    async def _started(self, wid: str, began: float) -> float:
         request_id = str(uuid.uuid4())
         while True:
             try:
