@@ -352,8 +352,8 @@ static void test_nothing_else_moves_while_somebody_leaves(void **state)
     world.members[2].leaving = true;
     assign();
     preferred = world.out[0].preferred;
-    world.said[preferred][0] = (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 99, 100};
-    world.said[1 - preferred][0] = (pd_member_partition_t){PD_MEMBER_OWNER, 10, 99, 100};
+    world.said[preferred][0] = (pd_member_partition_t){PD_MEMBER_STANDBY, 10, 99, 100, false};
+    world.said[1 - preferred][0] = (pd_member_partition_t){PD_MEMBER_OWNER, 10, 99, 100, false};
     world.said[2][0].role = PD_MEMBER_NONE;
     assign();
     assert_int_equal(world.out[0].owner, 1 - preferred);
