@@ -112,7 +112,8 @@ static pd_grpc_client_t *connect_to(pd_peers_grpc_t *self, const char *address)
     options.waiting_count_max = PEER_WAITING_COUNT_MAX;
     options.connect_timeout_ns = PD_PEER_CONNECT_TIMEOUT_NS;
     options.backoff_min_ns = 50 * NS_PER_MS;
-    options.backoff_max_ns = 500 * NS_PER_MS;
+    /* Who is back is wanted at once; who stays dead leaves the view soon. */
+    options.backoff_max_ns = 100 * NS_PER_MS;
     options.keepalive_idle_ns = 1000 * NS_PER_MS;
     options.keepalive_timeout_ns = 2000 * NS_PER_MS;
     return pd_grpc_client_new(self->loop_event, &options, &client, &error) == PD_OK ? client : NULL;
