@@ -7,6 +7,9 @@
 #include "engine/cluster/cluster_private.h"
 
 #define UNHEARD_TIMEOUTS 5
+/* A broker's successor may need ten seconds to be found. All nodes are as deaf meanwhile, and what
+ * they own elsewhere they should go on serving. */
+#define DEAF_TIMEOUTS 15
 #define UNHEARD_TELL_NS ((int64_t)10 * 1000000000)
 
 static void write_next(pd_cluster_t *cluster);
@@ -244,11 +247,27 @@ void pdi_beat_tombstone(pd_cluster_t *cluster)
     write_next(cluster);
 }
 
+static void set_deaf(pd_cluster_t *cluster, bool deaf)
+{
+    if (atomic_load_explicit(&cluster->deaf, memory_order_relaxed) == deaf)
+        return;
+    atomic_store_explicit(&cluster->deaf, deaf, memory_order_relaxed);
+    PD_DIAG(PD_DIAG_WARN, deaf ? "the node is deaf" : "the node hears itself again",
+            "node=%s: its health is %s", cluster->name, deaf ? "NOT_SERVING" : "SERVING");
+    if (cluster->changed)
+        cluster->changed(cluster->changed_ctx, cluster->state);
+}
+
 /* A node that does not hear itself judges nobody, and takes and gives nothing. */
 static void watch_own(pd_cluster_t *cluster, int64_t now_ns)
 {
-    int64_t unheard_ns = now_ns - cluster->judged_ns;
+    int64_t unheard_ns = cluster->unheard_ns + cluster->options.heartbeat_interval_ns;
 
+    if (cluster->watched_ns != cluster->judged_ns)
+        unheard_ns = 0;
+    cluster->watched_ns = cluster->judged_ns;
+    cluster->unheard_ns = unheard_ns;
+    set_deaf(cluster, unheard_ns >= DEAF_TIMEOUTS * cluster->options.dead_after_ns);
     if (unheard_ns < UNHEARD_TIMEOUTS * cluster->options.dead_after_ns ||
         now_ns - cluster->unheard_told_ns < UNHEARD_TELL_NS)
         return;

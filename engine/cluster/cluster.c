@@ -123,6 +123,11 @@ static void run_poke(pd_mail_t *mail)
     pdi_roles_judge(cluster);
 }
 
+bool pd_cluster_is_deaf(const pd_cluster_t *cluster)
+{
+    return atomic_load_explicit(&cluster->deaf, memory_order_relaxed);
+}
+
 void pd_cluster_status_changed(pd_cluster_t *cluster)
 {
     if (atomic_exchange(&cluster->poked, true))

@@ -85,7 +85,7 @@ void pd_cluster_free(pd_cluster_t *cluster);
 /* Before the start. */
 void pd_cluster_watch(pd_cluster_t *cluster, const pd_cluster_watch_t *watch);
 
-/* `changed` is told of every change of state. */
+/* `changed` is told of every change of state, and when the node becomes deaf, or hears again. */
 void pd_cluster_start(pd_cluster_t *cluster, void (*changed)(void *ctx, pd_cluster_state_t state),
                       void *ctx);
 /* Gives the partitions away, one after another, while there is somebody to take them; then says
@@ -94,6 +94,8 @@ void pd_cluster_leave(pd_cluster_t *cluster);
 /* As if the process had died. For the simulator. */
 void pd_cluster_crash(pd_cluster_t *cluster);
 
+/* Its own heartbeats have not come back for long: it does not reach the brokers. @thread any */
+bool pd_cluster_is_deaf(const pd_cluster_t *cluster);
 /* A reference to the newest view; it is this node alone before the first. @thread any */
 pd_cluster_view_t *pd_cluster_current(pd_cluster_t *cluster);
 /* A partition's role or epoch has changed: tell the others at once. @thread any */

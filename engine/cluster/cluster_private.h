@@ -90,6 +90,9 @@ struct pd_cluster {
     pd_timer_t beat_timer;
     int64_t beat_due_ns;
     int64_t unheard_told_ns;
+    int64_t watched_ns; /* judged_ns with the beat before */
+    int64_t unheard_ns; /* of own beats since it moved; time in which we were paused is not */
+    atomic_bool deaf;
     pd_mail_t poke_mail;
     _Atomic(bool) poked;
     bool tombstone_queued, tombstone_written;

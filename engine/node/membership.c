@@ -80,7 +80,7 @@ pd_node_state_t pdi_membership_state(const pd_node_t *node)
     case PD_CLUSTER_SUPERSEDED:
         return PD_NODE_FAILED;
     case PD_CLUSTER_SETTLED:
-        return PD_NODE_READY;
+        return pd_cluster_is_deaf(node->cluster) ? PD_NODE_DEAF : PD_NODE_READY;
     case PD_CLUSTER_STOPPED:
         return node->leaving ? PD_NODE_LEFT : PD_NODE_STARTING;
     case PD_CLUSTER_LOADING:

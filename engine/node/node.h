@@ -71,6 +71,8 @@ typedef struct pd_node_options {
 typedef enum pd_node_state {
     PD_NODE_STARTING,
     PD_NODE_READY,   /* every partition is owned; in a cluster: it has joined */
+    PD_NODE_DEAF,    /* in a cluster: the log has not brought its own heartbeats for long: others
+                        have what it owned, and it does not know who */
     PD_NODE_FAILED,  /* some partition needs an operator; in a cluster: another process has joined
                         under this name, so this one must stop */
     PD_NODE_LEFT,    /* in a cluster: others have what it had; it may still answer who asks */

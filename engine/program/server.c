@@ -224,6 +224,10 @@ static void run_state(pd_mail_t *mail)
         break;
     case PD_NODE_READY:
         listen_now(self);
+        pd_service_set_serving(self->service, !self->draining);
+        break;
+    case PD_NODE_DEAF: /* balancers may know somebody better; whoever is there is answered */
+        pd_service_set_serving(self->service, false);
         break;
     case PD_NODE_FAILED:
         if (!self->listening || self->cluster) { /* it cannot begin, or must not go on */

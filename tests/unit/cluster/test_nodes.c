@@ -220,6 +220,39 @@ static void test_who_does_not_hear_itself_says_so(void **state)
     assert_int_equal(diag_capture_count(event), 3);
     UNTIL(bed, nodes_are_settled(bed));
 }
+
+/* A balancer may know a better one. */
+static void test_who_is_deaf_for_long_is_not_ready(void **state)
+{
+    bed_t *bed = *state;
+    one_node_t *deaf = &bed->nodes[1];
+
+    nodes_three(bed);
+    pd_log_memory_cut(deaf->log, 0, bed->loop.now_ns + 30 * S);
+    nodes_run_for(bed, 14500 * MS); /* 15 node-timeouts, less a heartbeat */
+    assert_int_equal(deaf->state, PD_NODE_READY);
+    nodes_run_for(bed, 1500 * MS);
+    assert_int_equal(deaf->state, PD_NODE_DEAF);
+    assert_int_equal(bed->nodes[0].state, PD_NODE_READY);
+    nodes_run_for(bed, 16 * S);
+    assert_int_equal(deaf->state, PD_NODE_READY);
+    UNTIL(bed, nodes_are_settled(bed));
+}
+
+/* Nobody hears while he sleeps. */
+static void test_who_was_paused_is_not_deaf(void **state)
+{
+    bed_t *bed = *state;
+
+    nodes_three(bed);
+    diag_capture_begin();
+    bed->loop.now_ns += 60 * S;
+    nodes_run_for(bed, 5 * S);
+    assert_int_equal(diag_capture_count("WARN the node is deaf"), 0);
+    assert_int_equal(diag_capture_count("WARN own heartbeats do not come back"), 0);
+    UNTIL(bed, nodes_are_settled(bed));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -236,6 +269,9 @@ int main(void)
             test_who_registered_a_namespace_is_answered_when_all_know_it, nodes_make, nodes_drop),
         cmocka_unit_test_setup_teardown(test_a_log_that_is_away_kills_nobody, nodes_make,
                                         nodes_drop),
+        cmocka_unit_test_setup_teardown(test_who_is_deaf_for_long_is_not_ready, nodes_make,
+                                        nodes_drop),
+        cmocka_unit_test_setup_teardown(test_who_was_paused_is_not_deaf, nodes_make, nodes_drop),
         cmocka_unit_test_setup_teardown(test_who_does_not_hear_itself_says_so, nodes_make,
                                         nodes_drop),
     };
