@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.kafka import KafkaCluster
 from tests.parity.harness.server import ROOT
 
-from .network import HOST, Network
+from .network import BROKERS, Network
 from .node import Node
 
 BINARY = ROOT / "build/release/perdure"
@@ -53,7 +53,7 @@ class Cluster:
         self.partitions = partitions
         self.binary = Path(binary).resolve()
         self.kafka = KafkaCluster(brokers, self.directory / "kafka",
-                                  host=HOST if network else "127.0.0.1")
+                                  host=BROKERS if network else "127.0.0.1")
         self._network = network
         self._broker_count, self._node_count, self._options = brokers, nodes, options
         self.nodes: list[Node] = []

@@ -1,7 +1,8 @@
 """A network of a test's own, made of Linux' network namespaces: every node has an address and a
 link of its own there, which can be taken away.
 
-    test's namespace            10.77.0.1   bridge; brokers, clients
+    test's namespace            10.77.0.1   bridge; clients
+                                10.77.0.2   the same; brokers
       |- link of node 1         10.77.0.11  namespace of node 1
       `- link of node 2         10.77.0.12  namespace of node 2
 
@@ -13,7 +14,8 @@ import shutil
 import subprocess
 import sys
 
-HOST = "10.77.0.1"
+HOST, BROKERS = "10.77.0.1", "10.77.0.2"
+NOBODY = "02:00:00:00:00:01"  # a hardware address that no link has
 TOOLS = ("unshare", "nsenter", "ip")
 # The first where the kernel trusts us, the second where anybody may be root of their own.
 WAYS = (("unshare", "--net"), ("unshare", "--map-root-user", "--net"))
@@ -55,6 +57,15 @@ class Link:
     def mend(self) -> None:
         run("ip", "link", "set", self._name, "up")
 
+    def lose(self, host: str) -> None:
+        """From now on what goes out to that host vanishes; what it sends arrives."""
+        run(*self.enter, "ip", "neighbour", "replace", host, "lladdr", NOBODY,
+            "nud", "permanent", "dev", "eth0")
+
+    def find(self, host: str) -> None:
+        """Again, what lose() lost."""
+        run(*self.enter, "ip", "neighbour", "delete", host, "dev", "eth0")
+
     def close(self) -> None:
         self._holder.stdin.close()
         self._holder.stdout.close()
@@ -62,13 +73,15 @@ class Link:
 
 
 class Network:
-    """The test's side, HOST. The process must be in a namespace of its own: see enter()."""
+    """The test's side: HOST, BROKERS. The process must be in a namespace of its own: see
+    enter()."""
 
     def __init__(self) -> None:
         assert is_private(), "not in the network that others use"
         run("ip", "link", "set", "lo", "up")
         run("ip", "link", "add", "bridge", "type", "bridge")
-        run("ip", "address", "add", f"{HOST}/24", "dev", "bridge")
+        for host in (HOST, BROKERS):
+            run("ip", "address", "add", f"{host}/24", "dev", "bridge")
         run("ip", "link", "set", "bridge", "up")
 
     def link(self, number: int) -> Link:

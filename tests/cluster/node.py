@@ -7,12 +7,15 @@ import signal
 import subprocess
 from pathlib import Path
 
+import grpc.aio
+
 from tests.parity.harness.server import Server
 from tests.ports import free_port
 
-from .network import Link
+from .network import BROKERS, Link
 
 STOP_TIMEOUT_S = 30
+SERVING = b"\x08\x01"  # HealthCheckResponse {status: SERVING}
 
 
 class Node(Server):
@@ -65,10 +68,24 @@ class Node(Server):
         self._link.mend()
         self.cut_off = False
 
+    def lose_brokers(self) -> None:
+        """They hear nothing from it any more; peers and clients do."""
+        self._link.lose(BROKERS)
+        self.cut_off = True
+
+    def find_brokers(self) -> None:
+        self._link.find(BROKERS)
+        self.cut_off = False
+
     def beside(self, *command: str | Path) -> int:
         """Runs a program that shares the node's link; returns its exit code."""
         return subprocess.run([*self._link.enter, *command], capture_output=True,
                               check=False).returncode
+
+    async def is_serving(self) -> bool:
+        """As it tells those who ask for its health."""
+        async with grpc.aio.insecure_channel(self.address) as channel:
+            return await channel.unary_unary("/grpc.health.v1.Health/Check")(b"") == SERVING
 
     async def terminate(self) -> int:
         """SIGTERM; returns the exit code. TimeoutExpired when it does not end."""

@@ -10,7 +10,7 @@ from .rounds import Round
 # Longer than it takes to be taken for dead, so that a successor has worked when the zombie wakes.
 PAUSE_S = 20.0
 CALM_S = 1.0  # about as long as a hand-over of all that a node owns
-NEED_LINKS = {"cut_off"}  # nodes with links of their own: tests/cluster/network.py
+NEED_LINKS = {"cut_off", "brokers_lost"}  # nodes with links of their own: tests/cluster/network.py
 
 
 @dataclass
@@ -69,6 +69,23 @@ async def cut_off(now: Round) -> None:
     finally:
         owner.mend()
     await now.takes_part(owner)
+    await now.load_for(1)
+
+
+@fault
+async def brokers_lost(now: Round) -> None:
+    """What a partition's owner sends to the brokers vanishes; its peers and clients still reach it.
+    """
+    owner = await now.owner()
+    owner.lose_brokers()
+    now.interrupted()
+    try:
+        await asyncio.gather(now.goes_on(), now.load_goes_on(), now.says_serving(owner, False))
+        await now.cluster.settled()  # without it
+    finally:
+        owner.find_brokers()
+    await now.takes_part(owner)
+    await now.says_serving(owner, True)
     await now.load_for(1)
 
 

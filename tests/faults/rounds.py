@@ -21,6 +21,7 @@ LOAD_GOES_ON_TIMEOUT_S = 20
 LOAD_GOES_ON_COUNT = 4  # acknowledgements of every client; a healthy load has them in a second
 TAKES_PART_TIMEOUT_S = 60
 BESIDE_TIMEOUT_S = 5
+HEALTH_TIMEOUT_S = 60
 TEMPORAL = Path(sys.executable).parent / "temporal"
 PROBE_TIMEOUT_S = 0.5
 PROBE_PAUSE_S = 0.02
@@ -102,6 +103,16 @@ class Round:
                 return
             await self.load_for(0.2)
         self.back_s = time.monotonic() - began
+
+    async def says_serving(self, node: Node, serving: bool) -> None:
+        """Waits until the node's health says so."""
+        began = time.monotonic()
+        while await node.is_serving() != serving:
+            if time.monotonic() > began + HEALTH_TIMEOUT_S:
+                self.complain(f"{node.name} does not say that it is "
+                              f"{'' if serving else 'not '}serving")
+                return
+            await self.load_for(0.2)
 
     def watch(self) -> None:
         """From now on each partition concerned is called again and again."""
