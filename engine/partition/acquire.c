@@ -1,6 +1,5 @@
 /* Becoming the owner: append OwnerChanged with a new writer, go on applying the log up to it,
- * begin to rebuild what lives in memory only. The record itself is not waited for: whoever has
- * applied all that is before it knows what it says, and where it is. */
+ * begin to rebuild what lives in memory only. */
 #include "base/diag.h"
 #include "engine/partition/partition_private.h"
 
@@ -105,11 +104,6 @@ static void on_owner_append(pd_log_append_t *append)
         return;
     }
     partition->acquired_offset = append->offset;
-    if (partition->follow_offset == append->offset &&
-        pdi_follow_take(partition, append->offset, append->value, &error) != PD_OK) {
-        pdi_partition_lose(partition, &error);
-        return;
-    }
     watch_reading(partition);
     pdi_acquire_step(partition);
 }

@@ -73,19 +73,6 @@ static pd_status_t apply_all(pd_partition_t *partition, const pd_log_read_t *rea
     return PD_OK;
 }
 
-pd_status_t pdi_follow_take(pd_partition_t *partition, int64_t offset, pd_bytes_t value,
-                            pd_error_t *error)
-{
-    pd_log_record_t stored = {.offset = offset, .value = value};
-
-    PD_ASSERT(partition->follow_offset == offset);
-    PD_TRY(apply_stored(partition, &stored, error));
-    partition->follow_offset = offset + 1;
-    pdi_flush_after_apply(partition, NULL);
-    pdi_partition_publish(partition);
-    return PD_OK;
-}
-
 static void on_read_timer(pd_timer_t *timer)
 {
     pdi_watch_reader_free(PD_CONTAINER_OF(timer, pd_partition_t, read_timer));

@@ -279,9 +279,6 @@ void pdi_follow_opened(pd_partition_t *partition, pd_store_t *store, pd_status_t
                        pd_error_t *error);
 /* Reads on, waiting at the end: a follower, and an owner while it is idle. Harmless at any time. */
 void pdi_follow_read(pd_partition_t *partition);
-/* Our own record, acknowledged at the offset up to which everything is applied: as if read. */
-pd_status_t pdi_follow_take(pd_partition_t *partition, int64_t offset, pd_bytes_t value,
-                            pd_error_t *error);
 
 /* An OwnerChanged was read at the offset. */
 void pdi_follow_note_owner(pd_partition_t *partition, int64_t offset,

@@ -4,12 +4,14 @@ promised."""
 import argparse
 import asyncio
 import random
+import re
 import secrets
 import sys
 import time
+import traceback
 from pathlib import Path
 
-from tests.cluster.cluster import BINARY, Cluster
+from tests.cluster.cluster import BINARY, Cluster, partition_of
 from tests.cluster.network import Network, enter, is_private
 from tests.crash import checker
 from tests.crash.__main__ import Report
@@ -77,6 +79,25 @@ async def examine(cluster: Cluster, load: Load, report: Report) -> None:
            [] if done.returncode == 0 else [done.stdout[-2000:], done.stderr[-2000:]])
 
 
+def explain(cluster: Cluster, text: str) -> None:
+    """Of a workflow that a server denies: what the log has of it, and what the nodes did with its
+    partition."""
+    if not (denied := re.search(r"workflow not found for ID: ([\w-]+)", text)):
+        return
+    wid = denied.group(1)
+    partition = partition_of(wid, cluster.partitions)
+    dumped = cluster.perdure("log", "dump", "--workflow-id", wid)
+    print(f"--- {wid} in the log:")
+    for line in (dumped.stdout or dumped.stderr).splitlines()[:20]:
+        print(line[:240])
+    for node in cluster.nodes:
+        print(f"--- {node.name} and partition {partition}:")
+        lines = (Path(node.directory) / "output").read_text(errors="replace").splitlines()
+        print("\n".join([line[:240] for line in lines
+                         if f"partition={partition} " in f"{line} "][-30:]))
+    sys.stdout.flush()
+
+
 async def open_workflows(cluster: Cluster, count: int) -> None:
     """Workflows that wait for ever: what an owner has to take over."""
     opening = await asyncio.create_subprocess_exec(
@@ -117,6 +138,8 @@ async def play(options: argparse.Namespace, seed: int, report: Report,
                 report(f"round {number}: {name}", now.complaints)
             await examine(cluster, load, report)
         except Exception as failed:
+            traceback.print_exception(failed)
+            await asyncio.to_thread(explain, cluster, str(failed))
             lines = now.complaints if now else []
             lines += [f"{node.name}: {line}" for node in cluster.nodes
                       for line in node.output().splitlines()[-8:]]

@@ -295,31 +295,6 @@ static void test_metrics_tell_who_takes_over(void **state)
     assert_int_equal(gauge(&metrics->owned), 1);
 }
 
-/* It stands at the tail, and is told where its OwnerChanged is: it need not read it back. */
-static void test_a_takeover_waits_for_no_read(void **state)
-{
-    bed_t *bed = *state;
-    pd_log_memory_faults_t slow_reads = {.read_min_ns = 3 * S, .read_max_ns = 3 * S};
-    int64_t began_ns;
-    one_call_t *call;
-
-    a_owns_b_follows(bed);
-    pd_partition_set_role(bed->a.partition, PD_PARTITION_STANDBY, -1);
-    UNTIL(bed, status_of(&bed->a).released && status_of(&bed->b).applied_offset == 10);
-    pd_log_memory_set_faults(bed->storage, &slow_reads);
-    began_ns = bed->loop.now_ns;
-    b_takes_over(bed);
-    assert_true(bed->loop.now_ns - began_ns < S);
-    call = write_to(bed, &bed->b);
-    UNTIL(bed, call->finished);
-    assert_false(call->refused);
-    run_for(bed, 20 * S); /* and reads on from behind it */
-    assert_int_equal(status_of(&bed->b).state, PD_PARTITION_OWNER);
-    assert_int_equal(status_of(&bed->b).epoch, 11);
-    UNTIL(bed, status_of(&bed->a).applied_offset == 12);
-    same_tables(bed);
-}
-
 static void test_a_deposed_owner_acknowledges_nothing(void **state)
 {
     bed_t *bed = *state;
@@ -551,7 +526,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_takeover_is_one_append_and_nobody_fights, make,
                                         drop),
         cmocka_unit_test_setup_teardown(test_metrics_tell_who_takes_over, make, drop),
-        cmocka_unit_test_setup_teardown(test_a_takeover_waits_for_no_read, make, drop),
         cmocka_unit_test_setup_teardown(test_a_deposed_owner_acknowledges_nothing, make, drop),
         cmocka_unit_test_setup_teardown(test_deposed_under_load, make, drop),
         cmocka_unit_test_setup_teardown(test_release_ends_what_is_in_flight_first, make, drop),
