@@ -32,8 +32,7 @@ struct pd_node {
     uint32_t owner_count, failed_count, stopped_count;
     pd_partition_state_t *states;
     pd_node_state_t state, told_state;
-    bool
-        telling; /* some thread is: one at a time, so that no older state comes after a newer one */
+    bool telling; /* one thread at a time, so that no older state comes after a newer one */
     void (*changed)(void *ctx, pd_node_state_t state);
     void *changed_ctx;
     bool polls_released, stop_asked; /* main only */

@@ -186,13 +186,15 @@ class Run:
             self.start_servers()
             self.clients = [await self.connect(server) for server in self.servers]
             stalls = self.start_stalls()
-            with self.machine:
-                for _ in range(self.options.repeat):
-                    outcomes = await self.several(programs)
-                    self.outcomes += outcomes.values()
-            for stalling in stalls:
-                stalling.cancel()
-            await asyncio.gather(*stalls, return_exceptions=True)
+            try:
+                with self.machine:
+                    for _ in range(self.options.repeat):
+                        outcomes = await self.several(programs)
+                        self.outcomes += outcomes.values()
+            finally:  # else a server that stands still cannot be ended
+                for stalling in stalls:
+                    stalling.cancel()
+                await asyncio.gather(*stalls, return_exceptions=True)
             self.save()
         finally:
             for server in self.servers:
