@@ -29,19 +29,20 @@ static int64_t known_end(pdi_kafka_reader_t *reader)
     return high > 0 ? high : 0;
 }
 
-/* Takes from the stream's queue what fits. Messages from before a seek are dropped by librdkafka.
- */
-static void fill(pdi_kafka_reader_t *reader)
+/* Takes from the stream's queue what fits; true: more may be there. Messages from before a seek are
+ * dropped by librdkafka. */
+static bool fill(pdi_kafka_reader_t *reader)
 {
     uint32_t room = PDI_KAFKA_BATCH_COUNT - reader->count;
     ssize_t count;
 
     if (!reader->stream || room == 0)
-        return;
+        return false;
     count =
         rd_kafka_consume_batch_queue(reader->stream->queue, 0, reader->items + reader->count, room);
     if (count > 0)
         reader->count += (uint32_t)count;
+    return count == (ssize_t)room;
 }
 
 static void add_headers(pdi_kafka_reader_t *reader, rd_kafka_message_t *item,
@@ -97,10 +98,17 @@ static bool is_doubtful(pdi_kafka_reader_t *reader, int64_t told)
 {
     const pd_log_read_t *read = reader->read;
 
+    int64_t wanted = read->count > 0 ? read->next_offset : reader->from;
+
     if (!reader->own || reader->base.topic == PD_LOG_MEMBERS)
         return false;
-    return pdi_kafka_hole_doubt(&reader->hole, read->count > 0 ? read->next_offset : reader->from,
-                                told);
+    if (pdi_kafka_hole_doubt(&reader->hole, wanted, told))
+        return true;
+    if (wanted >= 0 && told > wanted)
+        PD_DIAG(PD_DIAG_WARN, "offsets without records are believed",
+                "topic=%s partition=%u from=%lld to=%lld", reader->topic_name,
+                reader->base.partition, (long long)wanted, (long long)told);
+    return false;
 }
 
 static void ask_again(pdi_kafka_reader_t *reader)
@@ -383,12 +391,12 @@ static bool serve_record(pdi_kafka_reader_t *reader)
     pd_log_read_t *read = reader->read;
     rd_kafka_message_t *item = reader->items[reader->first];
 
+    if (serve_place(reader, item->offset))
+        return true;
     if (item->offset < reader->from || (read->count > 0 && item->offset < read->next_offset)) {
         forget_front(reader);
         return true;
     }
-    if (serve_place(reader, item->offset))
-        return true;
     if (reader->size_left == 0)
         return false;
     if (is_doubtful(reader, item->offset)) {
@@ -412,16 +420,12 @@ static bool answers(const pdi_kafka_reader_t *reader, const rd_kafka_message_t *
            (item->err == RD_KAFKA_RESP_ERR__PARTITION_EOF && item->offset >= acked_end(reader));
 }
 
-/* Serves what is there. */
-void pdi_kafka_reader_advance(pdi_kafka_reader_t *reader)
+/* Serves what was taken from the queue; false: the read wants no more of it for now. */
+static bool serve_items(pdi_kafka_reader_t *reader)
 {
     uint64_t turn = reader->turn;
-    uint32_t served = reader->read->count;
     bool more = true;
 
-    if (reader->holding)
-        return;
-    fill(reader);
     while (more && reader->turn == turn && !reader->holding && reader->first < reader->count) {
         const rd_kafka_message_t *item = reader->items[reader->first];
         rd_kafka_resp_err_t code = item->err;
@@ -433,6 +437,23 @@ void pdi_kafka_reader_advance(pdi_kafka_reader_t *reader)
         else
             more = serve_record(reader);
     }
+    return more && reader->turn == turn && !reader->holding;
+}
+
+/* Serves what is there. The queue wakes us only when something comes while it is empty, so it is
+ * emptied as long as what comes from it is of no use to the read. */
+void pdi_kafka_reader_advance(pdi_kafka_reader_t *reader)
+{
+    uint64_t turn = reader->turn;
+    uint32_t served = reader->read->count;
+    bool more;
+
+    if (reader->holding)
+        return;
+    do {
+        more = fill(reader);
+        more = serve_items(reader) && more;
+    } while (more);
     if (reader->turn == turn && !reader->holding && reader->read->count > 0 &&
         reader->phase == PHASE_NORMAL)
         serve_records(reader, reader->read->count > served);

@@ -10,6 +10,7 @@
  *              └──▶ no answer       so is the one that was asked: it is replaced; ask again
  *
  * The period is the time that other reads have. */
+#include "base/diag.h"
 #include "log/kafka/reader_private.h"
 
 static void arm(pdi_kafka_reader_t *reader)
@@ -23,13 +24,32 @@ static void arm(pdi_kafka_reader_t *reader)
                         pd_loop_now_ns(reader->base.loop) + reader->log->read_timeout_ns);
 }
 
+/* For whoever has to find out why. */
+static void tell_state(const pdi_kafka_reader_t *reader)
+{
+    const pdi_kafka_stream_t *stream = reader->stream;
+    int64_t low = -1, high = -1;
+
+    (void)rd_kafka_get_watermark_offsets(stream->handle->rk, reader->topic_name,
+                                         (int32_t)reader->base.partition, &low, &high);
+    PD_DIAG(PD_DIAG_WARN, "kafka read gets no answer",
+            "topic=%s partition=%u offset=%lld consumer=%llu kind=%d phase=%d holding=%d "
+            "contradicted=%u low=%lld high=%lld acknowledged=%lld",
+            reader->topic_name, reader->base.partition, (long long)reader->sought,
+            (unsigned long long)stream->handle->number, (int)reader->kind, (int)reader->phase,
+            reader->holding, reader->contradicted_count, (long long)low, (long long)high,
+            (long long)(reader->own ? atomic_load(&reader->own->acked_end) : -1));
+}
+
 static void ask(pdi_kafka_reader_t *reader)
 {
     pdi_kafka_silence_t *silence = &reader->silence;
     uint64_t number = reader->stream ? reader->stream->handle->number : 0;
 
-    if (silence->asked && number)
+    if (silence->asked && number) {
+        tell_state(reader);
         pdi_kafka_distrust(reader->log, number);
+    }
     silence->suspect_number = reader->tailing && !silence->asked ? number : 0;
     silence->asked = true;
     pdi_kafka_reader_ask_anew(reader);

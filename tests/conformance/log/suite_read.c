@@ -73,6 +73,32 @@ static void at_the_end_and_beyond(void **state)
     finish(&producer);
 }
 
+/* More than a reader takes at a time, whatever it has to look at to answer. */
+static void beyond_the_end_of_a_long_log(void **state)
+{
+    enum { LONG_COUNT = 5000 };
+    harness_t *harness = *state;
+    producer_t producer;
+    consumer_t consumer;
+    const pd_log_read_t *read;
+    int64_t end;
+
+    producer_open(&producer, harness, harness->loop, PD_LOG_EVENTS, 0);
+    for (uint64_t i = 0; i < LONG_COUNT; i++)
+        producer_send_numbered(&producer, i, 20);
+    producer_wait(&producer);
+    end = producer.last_offset + 1;
+    consumer_open(&consumer, harness, PD_LOG_EVENTS, 0);
+    read = consumer_read(&consumer, end + 10);
+    assert_int_equal(read->status, PD_OK);
+    assert_int_equal(read->count, 0);
+    assert_int_equal(read->next_offset, end + 10);
+    assert_int_equal(read->end_offset, end);
+    assert_true(read->start_offset <= producer.sent[0]->append.offset);
+    consumer_close(&consumer);
+    finish(&producer);
+}
+
 static void first_is_the_oldest(void **state)
 {
     harness_t *harness = *state;
@@ -279,6 +305,7 @@ static void no_wakeup_is_lost(void **state)
 const struct CMUnitTest log_suite_read[] = {
     LOG_TEST(from_the_middle),
     LOG_TEST(at_the_end_and_beyond),
+    LOG_TEST(beyond_the_end_of_a_long_log),
     LOG_TEST(first_is_the_oldest),
     LOG_TEST(small_batches_cover_everything),
     LOG_TEST(two_readers_do_not_disturb_each_other),
