@@ -154,10 +154,8 @@ pd_status_t pd_log_kafka_open(const pd_log_kafka_options_t *options, pd_log_t **
     PD_TRY(check_options(options, error));
     log = new_log(options);
     status = pdi_kafka_add_handle(log, PDI_KAFKA_QUICK, error);
-    if (status == PD_OK) {
-        log->first_consumer = log->handles->rk;
-        status = pdi_kafka_prepare_topics(log, options, log->first_consumer, error);
-    }
+    if (status == PD_OK)
+        status = pdi_kafka_prepare_topics(log, options, log->handles->rk, error);
     if (status != PD_OK) {
         pdi_kafka_free_handles(log);
         free_log(log);

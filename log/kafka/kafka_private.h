@@ -141,7 +141,6 @@ struct pdi_kafka {
     pthread_mutex_t mutex; /* guards the rest down to the counters */
     pdi_kafka_session_t *sessions;
     pdi_kafka_handle_t *handles;
-    rd_kafka_t *first_consumer; /* of one of them; constant */
     pdi_kafka_stream_t *streams;
     uint64_t handle_count; /* made so far */
     uint32_t reader_count;
@@ -217,6 +216,9 @@ void pdi_kafka_distrust(pdi_kafka_t *log, uint64_t handle_number);
 /* Fetches from there: an offset, or RD_KAFKA_OFFSET_BEGINNING, RD_KAFKA_OFFSET_END. */
 pd_status_t pdi_kafka_stream_seek(pdi_kafka_stream_t *stream, int64_t offset,
                                   bool restart) PD_MUST_USE;
+/* One that is trusted, until the chores thread does something else; NULL: there is none, for now.
+ * @thread chores */
+rd_kafka_t *pdi_kafka_any_consumer(pdi_kafka_t *log);
 void pdi_kafka_chores_run(pd_mail_t *mail);
 void pdi_kafka_chores_sweep(pd_timer_t *timer);
 pd_status_t pdi_kafka_add_handle(pdi_kafka_t *log, pdi_kafka_kind_t kind,

@@ -63,10 +63,11 @@ static void run_done(pd_mail_t *mail)
 static void run_query(pd_mail_t *mail)
 {
     pd_log_topic_query_t *query = PD_CONTAINER_OF(mail, pd_log_topic_query_t, mail);
-    pdi_kafka_t *log = query->ctx;
+    rd_kafka_t *rk = pdi_kafka_any_consumer(query->ctx);
 
-    query->status =
-        count_partitions(log->first_consumer, query->topic_name, &query->partition_count);
+    query->status = PD_UNAVAILABLE;
+    if (rk)
+        query->status = count_partitions(rk, query->topic_name, &query->partition_count);
     query->mail.run = run_done;
     pd_loop_post(query->loop, &query->mail);
 }

@@ -245,6 +245,24 @@ static pdi_kafka_handle_t *next_to_free(pdi_kafka_t *log)
     return found;
 }
 
+/* Only this thread frees handles. */
+rd_kafka_t *pdi_kafka_any_consumer(pdi_kafka_t *log)
+{
+    const pdi_kafka_handle_t *handle;
+    rd_kafka_t *rk = NULL;
+
+    pthread_mutex_lock(&log->mutex);
+    handle = log->handles;
+    while (handle && handle->distrusted)
+        handle = handle->next;
+    if (handle)
+        rk = handle->rk;
+    else
+        log->handle_wanted[PDI_KAFKA_QUICK] = true;
+    pthread_mutex_unlock(&log->mutex);
+    return rk;
+}
+
 static void free_distrusted(pdi_kafka_t *log)
 {
     pdi_kafka_handle_t *handle;
