@@ -17,6 +17,7 @@ FAILED_LINE = re.compile(r"FAIL |failed  |not ok |failed: |\s*\d+/\d+ Test .*\*\
 # How they begin the line of another test.
 OTHER_LINE = re.compile(r"ok  |passed  |not ok |FAIL |failed  |\s*\d+/\d+ Test |\s*Start +\d+:")
 EXCERPT_LINES = 30
+REASON_SIZE = 300  # characters
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV_PYTHON = "build/venv/bin/python"
@@ -104,6 +105,12 @@ def excerpts(output):
     return found
 
 
+def reasons(lines):
+    """The first line of each test that failed, once more and short: whoever sees only the end of
+    the output shall see why."""
+    return [line[:REASON_SIZE] for line in lines if FAILED_LINE.match(line)]
+
+
 def run(command):
     """Runs it, showing its output as it comes; returns (exit code, output)."""
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE,
@@ -162,7 +169,7 @@ def main():
         total_passed, total_failed = total_passed + passed, total_failed + failed
     if again:
         print("\n".join(["=== what failed", *again]))
-    print("\n".join(["=== summary", *summary]))
+    print("\n".join(["=== summary", *summary, *reasons(again)]))
     print(f"{total_passed} passed, {total_failed} failed")
     return 1 if total_failed or not total_passed else 0
 
