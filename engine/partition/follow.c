@@ -48,6 +48,11 @@ static pd_status_t apply_stored(pd_partition_t *partition, const pd_log_record_t
     link.is_owner_changed = record->body_case == PERDURE__V1__RECORD__BODY_OWNER_CHANGED;
     link.bytes = stored->value;
     verdict = pd_chain_feed(&partition->chain, &link);
+    if (verdict == PD_CHAIN_VOID_HASH)
+        PD_DIAG(PD_DIAG_INFO, "a record of the owner is void",
+                "partition=%u offset=%lld epoch=%lld after=%lld: %s", partition->options.index,
+                (long long)stored->offset, (long long)link.epoch,
+                (long long)partition->chain.offset, pd_chain_verdict_text(verdict));
     PD_TRY(pdi_restore_judge(partition, &link, verdict, error));
     if (!pd_chain_counts(verdict))
         return PD_OK;
