@@ -193,8 +193,8 @@ pd_status_t pdi_kafka_new_consumer(pdi_kafka_t *log, pdi_kafka_kind_t kind, rd_k
                                    pd_error_t *error)
 {
     enum { QUICK_WAIT_MS = 1, TAIL_WAIT_MS = 100 };
-    bool quick = kind == PDI_KAFKA_QUICK || kind == PDI_KAFKA_FOREIGN_QUICK;
-    bool foreign = kind == PDI_KAFKA_FOREIGN_QUICK || kind == PDI_KAFKA_FOREIGN_TAIL;
+    bool quick = kind != PDI_KAFKA_TAIL && kind != PDI_KAFKA_FOREIGN_TAIL;
+    bool foreign = kind >= PDI_KAFKA_FOREIGN_QUICK;
     uint64_t batch = batch_size_max(log);
     rd_kafka_conf_t *conf;
 

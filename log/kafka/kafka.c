@@ -130,6 +130,7 @@ static pdi_kafka_t *new_log(const pd_log_kafka_options_t *options)
 static pd_status_t warm_up(pdi_kafka_t *log, pd_error_t *error)
 {
     PD_TRY(pdi_kafka_add_handle(log, PDI_KAFKA_TAIL, error));
+    PD_TRY(pdi_kafka_add_handle(log, PDI_KAFKA_PLACE, error));
     for (int i = 0; i < PDI_KAFKA_SPARE_COUNT; i++)
         PD_TRY(pdi_kafka_session_add_spare(log, error));
     return PD_OK;

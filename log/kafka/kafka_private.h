@@ -36,11 +36,13 @@ enum {
 typedef enum pdi_kafka_kind {
     PDI_KAFKA_QUICK, /* answers at once, also that there is nothing */
     PDI_KAFKA_TAIL,  /* waits at the broker for what comes */
+    PDI_KAFKA_PLACE, /* quick, too; is asked for the beginning and the end only */
     PDI_KAFKA_FOREIGN_QUICK,
     PDI_KAFKA_FOREIGN_TAIL,
+    PDI_KAFKA_FOREIGN_PLACE,
 } pdi_kafka_kind_t;
 
-#define PDI_KAFKA_KIND_COUNT 4
+#define PDI_KAFKA_KIND_COUNT 6
 
 typedef struct pdi_kafka_partition {
     _Atomic(int64_t) acked_end; /* behind the newest that was acknowledged to this process */

@@ -133,8 +133,10 @@ void pdi_kafka_reader_fail(pdi_kafka_reader_t *reader, pd_status_t status, rd_ka
 /* Tells the stream where to fetch; gets one when there is none. False: later, the timer runs. */
 bool pdi_kafka_reader_seek(pdi_kafka_reader_t *reader, pdi_kafka_kind_t kind, int64_t offset)
 {
+    if (offset < 0)
+        kind = PDI_KAFKA_PLACE;
     if (reader->own == NULL)
-        kind = kind == PDI_KAFKA_QUICK ? PDI_KAFKA_FOREIGN_QUICK : PDI_KAFKA_FOREIGN_TAIL;
+        kind += PDI_KAFKA_FOREIGN_QUICK - PDI_KAFKA_QUICK;
     reader->sought = offset;
     pdi_kafka_reader_drop_pending(reader);
     if (reader->stream && reader->kind != kind)
@@ -198,10 +200,12 @@ void pdi_kafka_reader_ask_anew(pdi_kafka_reader_t *reader)
     ask(reader);
 }
 
-/* Does the stream stand where the read begins? */
+/* Does the stream stand where the read begins, and will it stay there? See stream.c about places.
+ */
 static bool goes_on(const pdi_kafka_reader_t *reader)
 {
-    return reader->stream && !reader->restart && reader->position >= 0 &&
+    return reader->stream && !reader->restart && reader->kind != PDI_KAFKA_PLACE &&
+           reader->kind != PDI_KAFKA_FOREIGN_PLACE && reader->position >= 0 &&
            reader->from == reader->position;
 }
 

@@ -66,7 +66,7 @@ struct pdi_kafka_reader {
 
 static inline bool pdi_kafka_reader_is_quick(const pdi_kafka_reader_t *reader)
 {
-    return reader->kind == PDI_KAFKA_QUICK || reader->kind == PDI_KAFKA_FOREIGN_QUICK;
+    return reader->kind != PDI_KAFKA_TAIL && reader->kind != PDI_KAFKA_FOREIGN_TAIL;
 }
 
 /* reader.c */

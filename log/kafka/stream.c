@@ -1,12 +1,17 @@
 /* stream.c -- consumer handles, and who fetches what on them.
  *
  * A broker answers one Fetch of a handle at a time, and an empty one only after fetch.wait.max.ms.
- * What is asked on a handle whose Fetch waits for a tail would wait with it. So there are two
+ * What is asked on a handle whose Fetch waits for a tail would wait with it. So there are several
  * kinds:
  *
  *   quick  waits 1 ms: for reads that must know whether there is something now, and for replay. It
  *          is used only while such reads go on, since it asks all the time;
- *   tail   waits 100 ms, and is answered at once when something comes.
+ *   tail   waits 100 ms, and is answered at once when something comes;
+ *   place  quick, for the beginning and the end of the log, and never for an offset. librdkafka
+ *          (2.0, 2.3) asks the broker where they are. When that answer comes, or fails, after the
+ *          partition was sought elsewhere, it is not forgotten but asked for again half a second
+ *          later; and then the partition is fetched from there, wherever it stood: records are
+ *          skipped without a word.
  *
  * Each kind once more for foreign topics, which are read as committed. A handle can fetch a
  * partition at one place only; when several readers want the same partition there are more handles
@@ -38,7 +43,7 @@ pd_status_t pdi_kafka_add_handle(pdi_kafka_t *log, pdi_kafka_kind_t kind, pd_err
     handle->log = log;
     handle->kind = kind;
     handle->rk = rk;
-    if (kind == PDI_KAFKA_QUICK || kind == PDI_KAFKA_TAIL) {
+    if (kind < PDI_KAFKA_FOREIGN_QUICK) {
         for (int i = 0; i < PD_LOG_TOPIC_COUNT; i++)
             handle->topics[i] = rd_kafka_topic_new(rk, log->topic_names[i], NULL);
     }

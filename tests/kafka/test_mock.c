@@ -19,6 +19,7 @@ enum {
     /* Kafka's numbers of requests. */
     API_PRODUCE = 0,
     API_FETCH = 1,
+    API_LIST_OFFSETS = 2,
 };
 
 typedef struct fixture {
@@ -511,6 +512,49 @@ static void a_consumer_that_stays_behind_is_replaced(void **state)
     end_producer(&producer);
 }
 
+static void open_foreign(harness_t *harness, consumer_t *consumer)
+{
+    pd_log_foreign_options_t options = {.loop = harness->loop, .topic_name = "test.events"};
+    pd_error_t error;
+
+    *consumer = (consumer_t){.harness = harness};
+    assert_int_equal(pd_log_open_foreign_reader(harness->log, &options, &consumer->reader, &error),
+                     PD_OK);
+    harness->open_count++;
+}
+
+/* The answer where the log ends comes when the read that asked has failed, and the reader stands at
+ * an offset and has got nothing yet: it must not be moved to the end. */
+static void a_late_end_moves_nobody(void **state)
+{
+    enum { LATE_MS = READ_TIMEOUT_MS + 200, FETCH_ERRORS = 80, AT = 2 }; /* 20 ms each */
+    harness_t *harness = *state;
+    rd_kafka_resp_err_t errors[FETCH_ERRORS];
+    producer_t producer;
+    consumer_t consumer;
+    const pd_log_read_t *read;
+
+    begin_lagging(harness, &producer);
+    rd_kafka_mock_partition_set_follower(cluster_of(harness), "test.events", 0, -1);
+    open_foreign(harness, &consumer);
+    (void)consumer_read(&consumer, PD_LOG_END);
+    rd_kafka_mock_broker_push_request_error_rtts(cluster_of(harness), 1, API_LIST_OFFSETS, 1,
+                                                 RD_KAFKA_RESP_ERR_NO_ERROR, LATE_MS);
+    consumer_begin(&consumer, PD_LOG_END, 0, false);
+    read = consumer_finish(&consumer);
+    assert_int_equal(read->status, PD_UNAVAILABLE);
+    for (size_t i = 0; i < FETCH_ERRORS; i++)
+        errors[i] = RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION;
+    rd_kafka_mock_push_request_errors_array(cluster_of(harness), API_FETCH, FETCH_ERRORS, errors);
+    consumer_begin(&consumer, AT, 0, true);
+    read = consumer_finish(&consumer);
+    assert_int_equal(read->status, PD_OK);
+    assert_true(read->count > 0);
+    assert_int_equal(read->records[0].offset, AT);
+    consumer_close(&consumer);
+    end_producer(&producer);
+}
+
 static void too_large_is_not_taken(void **state)
 {
     harness_t *harness = *state;
@@ -569,6 +613,7 @@ int main(int argc, char **argv)
         LOG_TEST(the_end_is_asked_for_by_each_read),
         LOG_TEST(a_broker_that_lags_does_not_hold_up_what_it_has),
         LOG_TEST(a_consumer_that_stays_behind_is_replaced),
+        LOG_TEST(a_late_end_moves_nobody),
         LOG_TEST(too_large_is_not_taken),
         LOG_TEST(opening_tells_what_is_wrong),
     };
