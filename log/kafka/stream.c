@@ -8,8 +8,8 @@
  *          is used only while such reads go on, since it asks all the time;
  *   tail   waits 100 ms, and is answered at once when something comes;
  *   place  quick, for the beginning and the end of the log, and never for an offset. librdkafka
- *          (2.0, 2.3) asks the broker where they are. When that answer comes, or fails, after the
- *          partition was sought elsewhere, it is not forgotten but asked for again half a second
+ *          (seen in 2.0.2) asks the broker where they are. When that answer comes, or fails, after
+ *          the partition was sought elsewhere, it is asked for again half a second
  *          later; and then the partition is fetched from there, wherever it stood: records are
  *          skipped without a word.
  *
