@@ -105,7 +105,7 @@ class Load:
 
     # ---- clients ----
 
-    async def _again(self, call: Callable[[], Awaitable[Any]]) -> Any:
+    async def again(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """Repeats a call until it is answered; other errors than those of a crash are the
         caller's."""
         while True:
@@ -126,12 +126,12 @@ class Load:
             order = signal_ids(wid)
             self.random.shuffle(order)
             await asyncio.gather(*(self._signal(wid, signal_id) for signal_id in order))
-            await self._again(lambda: self._closed(wid))
+            await self.again(lambda: self._closed(wid))
 
     async def _start(self, wid: str) -> None:
         request_id = str(uuid.UUID(int=self.random.getrandbits(128), version=4))
         for _ in range(self._times()):
-            response = await self._again(
+            response = await self.again(
                 lambda: self.client.StartWorkflowExecution(
                     workflow_id=wid,
                     workflow_type={"name": "Crash"},
@@ -151,7 +151,7 @@ class Load:
         tries = self.ledger.unknown
         for repeated in range(self._times()):
             try:
-                await self._again(
+                await self.again(
                     lambda: self.client.SignalWorkflowExecution(
                         workflow_execution={"workflow_id": wid},
                         signal_name="s",
@@ -192,7 +192,7 @@ class Load:
             await asyncio.sleep(self.random.uniform(0, 0.1))
             wid = f"{self.prefix}-{max(1, self.count - self.random.randrange(self.client_count))}"
             if wid in self.ledger.starts:
-                self.ledger.read(wid, await self._again(lambda: self.events(wid)))
+                self.ledger.read(wid, await self.again(lambda: self.events(wid)))
 
     async def events(self, wid: str, run_id: str = "") -> list:
         """A whole history."""
@@ -215,7 +215,7 @@ class Load:
         found: Runs = {}
         for wid in (f"{self.prefix}-{number}" for number in range(1, self.count + 1)):
             try:
-                described = await self._again(
+                described = await self.again(
                     lambda: self.client.DescribeWorkflowExecution(execution={"workflow_id": wid})
                 )
             except grpc.aio.AioRpcError as failed:
@@ -223,7 +223,7 @@ class Load:
                     raise
                 continue
             run_id = described.workflow_execution_info.execution.run_id
-            events = await self._again(lambda: self.events(wid, run_id))
+            events = await self.again(lambda: self.events(wid, run_id))
             found[wid] = Run(run_id, events)
         return found
 
@@ -232,7 +232,7 @@ class Load:
     async def _respond(self, call: Callable[[], Awaitable[Any]]) -> Any:
         """Repeats an answer until it is acknowledged; None if it came too late."""
         try:
-            return await self._again(call)
+            return await self.again(call)
         except grpc.aio.AioRpcError as failed:
             if failed.code() != grpc.StatusCode.NOT_FOUND:
                 raise
@@ -241,7 +241,7 @@ class Load:
 
     async def _work_on_tasks(self) -> None:
         while True:
-            task = await self._again(lambda: self.worker.PollWorkflowTaskQueue(
+            task = await self.again(lambda: self.worker.PollWorkflowTaskQueue(
                 task_queue={"name": QUEUE}, _timeout=POLL_TIMEOUT_S))
             if not task.task_token:
                 continue
@@ -262,7 +262,7 @@ class Load:
 
     async def _work_on_activities(self) -> None:
         while True:
-            task = await self._again(lambda: self.worker.PollActivityTaskQueue(
+            task = await self.again(lambda: self.worker.PollActivityTaskQueue(
                 task_queue={"name": QUEUE}, _timeout=POLL_TIMEOUT_S))
             if task.task_token:
                 await self._work(task)

@@ -7,6 +7,7 @@ import random
 import re
 import secrets
 import sys
+import tempfile
 import time
 import traceback
 from pathlib import Path
@@ -19,10 +20,12 @@ from tests.crash.load import Load
 from tests.parity.harness.server import ROOT
 
 from .faults import FAULTS, NEED_LINKS, PAUSE_S
+from .ingestion import Feed
 from .report import table, write
 from .rounds import Round
 
 DRAIN_TIMEOUT_S = 90
+DENIED = r'workflow (?:execution )?not found for (?:workflow )?ID:? "?([\w-]+)'
 BENCH = ROOT / "build/release/pd-bench"
 
 
@@ -59,10 +62,11 @@ async def play_round(number: int, name: str, now: Round) -> None:
           f"{back}; {now.load.ledger.acknowledged - before} acknowledged meanwhile", flush=True)
 
 
-async def examine(cluster: Cluster, load: Load, report: Report) -> None:
+async def examine(cluster: Cluster, load: Load, feed: Feed, report: Report) -> None:
     """Afterwards everything is whole, and what was promised is there."""
     report("every partition has an owner again", await complaints_of(cluster.settled()))
     report("all workflows finish", await load.drain(DRAIN_TIMEOUT_S))
+    report("every record of a mapped topic is one signal, in order", await feed.check(load))
     runs = await load.runs()
     ledger = load.ledger
     print(f"       {len(ledger.starts)} starts, {len(ledger.signals)} signals, "
@@ -82,7 +86,7 @@ async def examine(cluster: Cluster, load: Load, report: Report) -> None:
 def explain(cluster: Cluster, text: str) -> None:
     """Of a workflow that a server denies: what the log has of it, and what the nodes did with its
     partition."""
-    if not (denied := re.search(r"workflow not found for ID: ([\w-]+)", text)):
+    if not (denied := re.search(DENIED, text)):
         return
     wid = denied.group(1)
     partition = partition_of(wid, cluster.partitions)
@@ -122,31 +126,41 @@ async def play(options: argparse.Namespace, seed: int, report: Report,
     names = options.only or [name for name in FAULTS if network or name not in NEED_LINKS]
     order = [names[number % len(names)] for number in range(options.rounds)]
     chance.shuffle(order)
+    with tempfile.TemporaryDirectory(prefix="perdure-feed-") as directory:
+        feed = Feed(Path(directory))
+        async with Cluster(binary=options.binary, options=feed.options,
+                           network=network) as cluster:
+            load = Load(cluster.address, seed, options.clients)
+            return await play_on(cluster, load, feed, options, chance, order, report)
+
+
+async def play_on(cluster: Cluster, load: Load, feed: Feed, options: argparse.Namespace,
+                  chance: random.Random, order: list[str], report: Report) -> list:
     told, now = [], None
-    async with Cluster(binary=options.binary, network=network) as cluster:
-        load = Load(cluster.address, seed, options.clients)
-        try:
-            if options.open:
-                await open_workflows(cluster, options.open)
-            load.start()
-            for number, name in enumerate(order, 1):
-                now = Round(cluster, load, chance, options.pause)
-                await play_round(number, name, now)
-                told += [(name, felt_s) for felt_s in now.felt_s]
-                told += [(f"{name}, slowest call", slowest_s) for slowest_s in now.slowest_s]
-                told += [(f"{name}, … before", calm_s) for calm_s in now.calm_s]
-                report(f"round {number}: {name}", now.complaints)
-            await examine(cluster, load, report)
-        except Exception as failed:
-            traceback.print_exception(failed)
-            await asyncio.to_thread(explain, cluster, str(failed))
-            lines = now.complaints if now else []
-            lines += [f"{node.name}: {line}" for node in cluster.nodes
-                      for line in node.output().splitlines()[-8:]]
-            report(f"the test came to its end: {failed!r}", lines)
-        finally:
-            cluster.keep = options.keep and report.failed > 0
-            await load.close()
+    try:
+        if options.open:
+            await open_workflows(cluster, options.open)
+        load.start()
+        await feed.start(cluster)
+        for number, name in enumerate(order, 1):
+            now = Round(cluster, load, chance, options.pause)
+            await play_round(number, name, now)
+            told += [(name, felt_s) for felt_s in now.felt_s]
+            told += [(f"{name}, slowest call", slowest_s) for slowest_s in now.slowest_s]
+            told += [(f"{name}, … before", calm_s) for calm_s in now.calm_s]
+            report(f"round {number}: {name}", now.complaints)
+        await examine(cluster, load, feed, report)
+    except Exception as failed:
+        traceback.print_exception(failed)
+        await asyncio.to_thread(explain, cluster, str(failed))
+        lines = now.complaints if now else []
+        lines += [f"{node.name}: {line}" for node in cluster.nodes
+                  for line in node.output().splitlines()[-8:]]
+        report(f"the test came to its end: {failed!r}", lines)
+    finally:
+        cluster.keep = options.keep and report.failed > 0
+        feed.close()
+        await load.close()
     return told
 
 
