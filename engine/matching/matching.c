@@ -140,6 +140,10 @@ static void take_poll(pd_matching_t *matching, pd_poll_t *poll, bool at_front)
     poll->matching = matching;
     poll->not_taken = false;
     poll->refusal = PD_RPC_OK;
+    if (pdi_worker_is_gone(matching, poll->worker_instance_key)) {
+        answer_empty(poll);
+        return;
+    }
     pdi_queue_note_normal(queue,
                           poll->normal_task_queue ? poll->normal_task_queue : poll->task_queue);
     queue->last_poll_ns = now_ns;
@@ -261,6 +265,7 @@ void pd_matching_shutdown_worker(pd_matching_t *matching, const pd_namespace_t *
 
     PD_ASSERT_LOOP(matching->loop);
     if (!pd_pb_empty(worker_instance_key)) {
+        pdi_worker_gone(matching, worker_instance_key);
         HASH_ITER (hh, matching->queues, queue, next) {
             if (queue->ns == ns)
                 answer_polls_of(queue, is_workers, worker_instance_key);
@@ -371,5 +376,6 @@ void pd_matching_free(pd_matching_t *matching)
         return;
     HASH_ITER (hh, matching->queues, queue, next)
         pdi_queue_free(queue);
+    pdi_workers_free(matching);
     pd_free(matching);
 }

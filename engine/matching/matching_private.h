@@ -23,6 +23,8 @@ typedef struct pdi_origin {
     char far_node[];
 } pdi_origin_t;
 
+typedef struct pdi_gone pdi_gone_t;
+
 /* A task that waits for a poller; one allocation with its strings. */
 typedef struct pdi_task {
     TAILQ_ENTRY(pdi_task) link;
@@ -70,6 +72,7 @@ struct pd_matching {
     pd_matching_far_t far;
     pd_task_queue_t *queues;
     LIST_HEAD(, pdi_origin) origins;
+    pdi_gone_t *gone; /* workers, by instance key */
     pd_timer_t sweep_timer;
     bool stopped;
     pd_matching_metrics_t metrics;
@@ -92,6 +95,11 @@ void pdi_task_add(pd_task_queue_t *queue, const pd_offer_t *offer);
 void pdi_task_take(pdi_task_t *task);
 /* Off its queue, too. */
 void pdi_task_free(pdi_task_t *task);
+
+/* workers.c: the worker of this key, not empty, has shut down; is it one of those? NULL is not. */
+void pdi_worker_gone(pd_matching_t *matching, const char *key);
+bool pdi_worker_is_gone(const pd_matching_t *matching, const char *key);
+void pdi_workers_free(pd_matching_t *matching);
 
 /* Forgets the tasks of such origins. */
 void pdi_origins_drop(pd_matching_t *matching,

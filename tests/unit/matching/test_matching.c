@@ -163,12 +163,73 @@ static void test_a_sticky_queues_tasks_keep_their_owner(void **state)
     assert_int_equal(backlog(bed, "sticky"), 1);
 }
 
+typedef struct asked {
+    pd_call_t call; /* first: converts */
+    pd_poll_t poll;
+    int answered_count;
+} asked_t;
+
+static void on_finish(pd_call_t *call)
+{
+    assert_null(call->error);
+    assert_int_equal(call->size, 0);
+    pd_free(call->data);
+    ((asked_t *)call)->answered_count++;
+}
+
+static void run_mail(bed_t *bed)
+{
+    while (bed->loop.first)
+        (void)manual_loop_step(&bed->loop);
+}
+
+static void poll_as(bed_t *bed, asked_t *asked, const char *worker_instance_key)
+{
+    *asked = (asked_t){
+        .call = {.home = &bed->loop.loop, .finish = on_finish},
+        .poll = {.call = &asked->call,
+                 .kind = PD_TASK_WORKFLOW,
+                 .ns = &bed->ns,
+                 .task_queue = "q",
+                 .identity = "somebody",
+                 .worker_instance_key = worker_instance_key,
+                 .until_ns = INT64_MAX},
+    };
+    pd_matching_poll(bed->matching, &asked->poll);
+    run_mail(bed);
+}
+
+/* A poll that was on its way when its worker said goodbye is for nobody. */
+static void test_a_worker_that_is_gone_gets_nothing(void **state)
+{
+    bed_t *bed = *state;
+    asked_t waits, late, other, nameless;
+
+    poll_as(bed, &waits, "w");
+    poll_as(bed, &other, "v");
+    poll_as(bed, &nameless, "");
+    pd_matching_shutdown_worker(bed->matching, &bed->ns, "w", "");
+    pd_matching_shutdown_worker(bed->matching, &bed->ns, "w", ""); /* repeated */
+    pd_matching_shutdown_worker(bed->matching, &bed->ns, "", "");
+    run_mail(bed);
+    assert_int_equal(waits.answered_count, 1);
+    poll_as(bed, &late, "w");
+    assert_int_equal(late.answered_count, 1);
+    assert_int_equal(other.answered_count + nameless.answered_count, 0);
+    poll_as(bed, &late, "");
+    assert_int_equal(late.answered_count, 0);
+    pd_matching_stop(bed->matching);
+    run_mail(bed);
+    assert_int_equal(other.answered_count + nameless.answered_count + late.answered_count, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_partition_is_forgotten_in_all_queues, make, drop),
         cmocka_unit_test_setup_teardown(test_what_an_older_owner_offered_is_void, make, drop),
         cmocka_unit_test_setup_teardown(test_a_sticky_queues_tasks_keep_their_owner, make, drop),
+        cmocka_unit_test_setup_teardown(test_a_worker_that_is_gone_gets_nothing, make, drop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
