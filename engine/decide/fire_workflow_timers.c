@@ -3,6 +3,9 @@
 #include "engine/decide/close.h"
 #include "engine/decide/workflow_task.h"
 
+/* Of the execution deadline: see execution_deadline_ns() in new_run.c. */
+#define ROUNDED_UP_MAX_NS 500000
+
 #define RETRY_STATE(NAME) TEMPORAL__API__ENUMS__V1__RETRY_STATE__RETRY_STATE_##NAME
 
 /* ---- the first task ---- */
@@ -69,7 +72,8 @@ static Temporal__Api__Failure__V1__Failure *timeout_failure(pd_arena_t *arena)
     return failure;
 }
 
-/* Past the execution timeout there is neither retry nor cron. */
+/* Past the execution timeout there is neither retry nor cron. It is kept in whole milliseconds, the
+ * run timeout is not: what is due together comes together, though the one were rounded up. */
 static void time_out_run(pd_draft_t *draft)
 {
     pd_decision_t *decision = draft->decision;
@@ -77,7 +81,7 @@ static void time_out_run(pd_draft_t *draft)
     Temporal__Api__History__V1__WorkflowExecutionTimedOutEventAttributes *attributes;
     pd_next_run_t next = {.retry_state = RETRY_STATE(TIMEOUT)};
 
-    if (!execution_deadline_ns || execution_deadline_ns > decision->now_ns)
+    if (!execution_deadline_ns || execution_deadline_ns > decision->now_ns + ROUNDED_UP_MAX_NS)
         pd_close_plan_retry(draft, timeout_failure(decision->arena), &next);
     attributes = pd_draft_close(draft, PD_EVENT(WORKFLOW_EXECUTION_TIMED_OUT), true)
                      ->workflow_execution_timed_out_event_attributes;
