@@ -5,6 +5,7 @@
 
 #include <cmocka.h>
 
+#include "api/pb/time.h"
 #include "tests/unit/decide/steps.h"
 
 static pd_fixture_t *fixture;
@@ -167,6 +168,23 @@ static void very_many(void **state)
     assert_int_equal(steps_row(fixture)->n_timers, COUNT - COUNT / 100);
 }
 
+/* The execution's deadline is kept in whole milliseconds, its only run's is not: they are due
+ * together nevertheless. */
+static void execution_timeout_is_rounded_up(void **state)
+{
+    Temporal__Api__Workflowservice__V1__StartWorkflowExecutionRequest *request;
+
+    pd_fixture_look_at(fixture, "another");
+    request = pd_fixture_start_request(fixture);
+    fixture->now_ns = fixture->now_ns / 1000000 * 1000000 + 600000;
+    request->workflow_execution_timeout = pd_pb_duration(&fixture->arena, S);
+    assert_null(pd_fixture_start(fixture, request));
+    pd_fixture_advance(fixture, 2 * S);
+    assert_int_equal(pd_fixture_event(fixture, pd_fixture_current(fixture), 3)
+                         ->workflow_execution_timed_out_event_attributes->retry_state,
+                     TEMPORAL__API__ENUMS__V1__RETRY_STATE__RETRY_STATE_TIMEOUT);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -180,6 +198,7 @@ int main(void)
         TEST(id_used_again_while_fired),
         TEST(refused),
         TEST(very_many),
+        TEST(execution_timeout_is_rounded_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
