@@ -72,9 +72,12 @@ class Feed:
 
     async def check(self, load: Load) -> list[str]:
         """Ends it, and waits until all has arrived; returns complaints."""
+        ended = self._task.done()  # by itself
         self.close()
         left = await asyncio.to_thread(self._producer.flush, ARRIVE_TIMEOUT_S)
         complaints = [f"the brokers took no record: {why}" for why in self._lost[:3]]
+        if ended or not all(self._sent):
+            complaints.append(f"it fed {self._sent} and stopped: {self._task}")
         if left or complaints:
             return complaints or [f"{left} records are not with the brokers"]
         end = time.monotonic() + ARRIVE_TIMEOUT_S
