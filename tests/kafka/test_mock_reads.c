@@ -146,38 +146,16 @@ static bool has_more_consumers(void *ctx)
     return consumer_count(self->harness) > self->before;
 }
 
-typedef struct asked {
-    pd_log_topic_query_t query; /* first: converts */
-    harness_t *harness;
-    bool done;
-} asked_t;
-
-static void on_asked(pd_log_topic_query_t *query)
-{
-    asked_t *asked = (asked_t *)query;
-
-    asked->done = true;
-    harness_progress(asked->harness);
-}
-
-static bool is_asked(void *ctx)
-{
-    return ((asked_t *)ctx)->done;
-}
-
 /* For longer than it takes to let go of a consumer that nobody reads by. */
 static void ask_for_topics(harness_t *harness)
 {
     mock_set_rtt(harness, 10);
     for (int i = 0; i < 10; i++) {
-        asked_t asked = {
-            .query = {.loop = harness->loop, .topic_name = "test.events", .done = on_asked},
-            .harness = harness};
+        pd_log_topic_query_t asked;
 
-        assert_int_equal(pd_log_query_topic(harness->log, &asked.query), PD_OK);
-        harness_wait(harness, is_asked, &asked);
-        assert_int_equal(asked.query.status, PD_OK);
-        assert_int_equal(asked.query.partition_count, LOG_SUITE_PARTITIONS);
+        topic_ask(harness, "test.events", &asked);
+        assert_int_equal(asked.status, PD_OK);
+        assert_int_equal(asked.partition_count, LOG_SUITE_PARTITIONS);
     }
     mock_set_rtt(harness, 0);
 }

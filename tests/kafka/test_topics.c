@@ -176,34 +176,6 @@ static void beyond_the_end_a_read_waits(void **state)
     producer_free(&producer);
 }
 
-typedef struct asked {
-    pd_log_topic_query_t query; /* first: converts */
-    harness_t *harness;
-    bool done;
-} asked_t;
-
-static void on_asked(pd_log_topic_query_t *query)
-{
-    asked_t *asked = (asked_t *)query;
-
-    asked->done = true;
-    harness_progress(asked->harness);
-}
-
-static bool is_asked(void *ctx)
-{
-    return ((asked_t *)ctx)->done;
-}
-
-static void ask(harness_t *harness, const char *topic, asked_t *asked)
-{
-    *asked = (asked_t){.query = {.loop = harness->loop, .topic_name = topic, .done = on_asked},
-                       .harness = harness};
-    assert_int_equal(pd_log_query_topic(harness->log, &asked->query), PD_OK);
-    assert_false(asked->done);
-    harness_wait(harness, is_asked, asked);
-}
-
 static void foreign_topics_are_read_by_name(void **state)
 {
     harness_t *harness = *state;
@@ -213,17 +185,17 @@ static void foreign_topics_are_read_by_name(void **state)
     consumer_t consumer = {.harness = harness};
     const pd_log_read_t *read;
     pd_error_t error;
-    asked_t asked;
+    pd_log_topic_query_t asked;
 
-    ask(harness, fixture->topic, &asked);
-    assert_int_equal(asked.query.status, PD_NOT_FOUND);
-    ask(harness, "no topic's name", &asked);
-    assert_int_equal(asked.query.status, PD_NOT_FOUND);
+    topic_ask(harness, fixture->topic, &asked);
+    assert_int_equal(asked.status, PD_NOT_FOUND);
+    topic_ask(harness, "no topic's name", &asked);
+    assert_int_equal(asked.status, PD_NOT_FOUND);
     kafka_admin_create(admin, fixture->topic, 2, NULL);
     do /* the broker that is asked may not know it yet */
-        ask(harness, fixture->topic, &asked);
-    while (asked.query.status != PD_OK);
-    assert_int_equal(asked.query.partition_count, 2);
+        topic_ask(harness, fixture->topic, &asked);
+    while (asked.status != PD_OK);
+    assert_int_equal(asked.partition_count, 2);
 
     kafka_admin_produce(admin, fixture->topic, 1, "key", "one");
     kafka_admin_produce(admin, fixture->topic, 1, NULL, "two");

@@ -482,3 +482,33 @@ void assert_all(const records_t *records, const producer_t *producer)
     for (uint64_t i = 0; i < records->count; i++)
         assert_is(&records->items[i], producer->sent[i]);
 }
+
+typedef struct asked {
+    pd_log_topic_query_t query; /* first: converts */
+    harness_t *harness;
+    bool done;
+} asked_t;
+
+static void on_asked(pd_log_topic_query_t *query)
+{
+    asked_t *asked = (asked_t *)query;
+
+    asked->done = true;
+    harness_progress(asked->harness);
+}
+
+static bool is_asked(void *ctx)
+{
+    return ((asked_t *)ctx)->done;
+}
+
+void topic_ask(harness_t *harness, const char *topic_name, pd_log_topic_query_t *answer)
+{
+    asked_t asked = {.query = {.loop = harness->loop, .topic_name = topic_name, .done = on_asked},
+                     .harness = harness};
+
+    assert_int_equal(pd_log_query_topic(harness->log, &asked.query), PD_OK);
+    assert_false(asked.done);
+    harness_wait(harness, is_asked, &asked);
+    *answer = asked.query;
+}

@@ -135,4 +135,9 @@ extern const struct CMUnitTest log_suite_random[];
 
 #define LOG_TEST(f) cmocka_unit_test_setup_teardown(f, harness_setup, harness_teardown)
 
+/* ---- foreign topics ---- */
+
+/* Asks the log for a topic, and waits for the answer. */
+void topic_ask(harness_t *harness, const char *topic_name, pd_log_topic_query_t *answer);
+
 #endif
