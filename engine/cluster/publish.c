@@ -32,38 +32,13 @@ static pd_cluster_view_t *make_view(const pd_cluster_t *cluster, const pd_member
         };
     }
     atomic_init(&view->ref_count, 1);
+    view->stale =
+        pdi_cluster_now_ns(cluster) - cluster->judged_ns >= cluster->options.dead_after_ns;
     view->member_count = alive_count;
     view->members = members;
     view->partition_count = count;
     view->partitions = places;
     return view;
-}
-
-static bool same_member(const pd_cluster_member_t *a, const pd_cluster_member_t *b)
-{
-    return strcmp(a->name, b->name) == 0 && strcmp(a->incarnation, b->incarnation) == 0 &&
-           strcmp(a->address, b->address) == 0 && a->leaving == b->leaving;
-}
-
-static bool same_place(const pd_cluster_place_t *a, const pd_cluster_place_t *b)
-{
-    return a->owner == b->owner && a->preferred == b->preferred && a->standby == b->standby &&
-           a->epoch == b->epoch;
-}
-
-static bool same_view(const pd_cluster_view_t *a, const pd_cluster_view_t *b)
-{
-    if (a->member_count != b->member_count || a->self != b->self)
-        return false;
-    for (uint32_t i = 0; i < a->member_count; i++) {
-        if (!same_member(&a->members[i], &b->members[i]))
-            return false;
-    }
-    for (uint32_t i = 0; i < a->partition_count; i++) {
-        if (!same_place(&a->partitions[i], &b->partitions[i]))
-            return false;
-    }
-    return true;
 }
 
 typedef struct view_mail {
@@ -97,7 +72,7 @@ void pdi_publish_view(pd_cluster_t *cluster, const pd_member_t *const *alive, ui
 {
     pd_cluster_view_t *view = make_view(cluster, alive, alive_count), *before = cluster->view;
 
-    if (same_view(view, before)) {
+    if (pd_cluster_view_same(view, before)) {
         pd_cluster_view_unref(view);
         return;
     }

@@ -46,6 +46,34 @@ void pd_cluster_view_unref(pd_cluster_view_t *view)
     pd_free(view);
 }
 
+static bool same_member(const pd_cluster_member_t *a, const pd_cluster_member_t *b)
+{
+    return strcmp(a->name, b->name) == 0 && strcmp(a->incarnation, b->incarnation) == 0 &&
+           strcmp(a->address, b->address) == 0 && a->leaving == b->leaving;
+}
+
+static bool same_place(const pd_cluster_place_t *a, const pd_cluster_place_t *b)
+{
+    return a->owner == b->owner && a->preferred == b->preferred && a->standby == b->standby &&
+           a->epoch == b->epoch;
+}
+
+bool pd_cluster_view_same(const pd_cluster_view_t *a, const pd_cluster_view_t *b)
+{
+    if (a->member_count != b->member_count || a->partition_count != b->partition_count ||
+        a->self != b->self || a->stale != b->stale)
+        return false;
+    for (uint32_t i = 0; i < a->member_count; i++) {
+        if (!same_member(&a->members[i], &b->members[i]))
+            return false;
+    }
+    for (uint32_t i = 0; i < a->partition_count; i++) {
+        if (!same_place(&a->partitions[i], &b->partitions[i]))
+            return false;
+    }
+    return true;
+}
+
 bool pd_cluster_view_same_homes(const pd_cluster_view_t *a, const pd_cluster_view_t *b)
 {
     if (a->member_count != b->member_count)

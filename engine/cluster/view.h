@@ -33,6 +33,8 @@ typedef struct pd_cluster_view {
     atomic_uint ref_count;
     uint64_t version; /* grows with each change, on this node */
     uint32_t self;    /* index into members: this node is always one of them */
+    /* Our own heartbeats have not come back for a while: others may know better how things are. */
+    bool stale;
     uint32_t member_count;
     const pd_cluster_member_t *members; /* live ones, sorted by name */
     uint32_t partition_count;
@@ -44,6 +46,9 @@ pd_cluster_view_t *pd_cluster_view_single(const char *name, const char *address,
                                           uint32_t partition_count);
 pd_cluster_view_t *pd_cluster_view_ref(pd_cluster_view_t *view);
 void pd_cluster_view_unref(pd_cluster_view_t *view); /* NULL does nothing */
+
+/* All but their versions. */
+bool pd_cluster_view_same(const pd_cluster_view_t *a, const pd_cluster_view_t *b);
 
 /* The member (index) where the task queue is at home: rendezvous hashing over the members that are
  * not leaving (all of them when all are). A sticky queue's home is that of its normal queue. */

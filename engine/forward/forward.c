@@ -264,6 +264,7 @@ pd_router_t pd_forward_router(pd_forward_t *forward)
         .describe_task_queue = describe_task_queue,
         .shutdown_worker = shutdown_worker,
         .register_namespace = register_namespace,
+        .get_view = pdi_get_view_here,
         .offer_tasks = pdi_offer_tasks_here,
         .start_task = pdi_start_task_here,
         .cancel = cancel,
@@ -282,21 +283,26 @@ typedef struct view_mail {
 
 /* The node's loops hear of a view once we have it: what they then offer to other nodes must not be
  * sent back to them by an older one, to wait where nobody polls. */
-static void run_view(pd_mail_t *mail)
+void pdi_forward_use(pd_forward_t *forward, pd_cluster_view_t *view)
 {
-    view_mail_t *self = PD_CONTAINER_OF(mail, view_mail_t, mail);
-    pd_forward_t *forward = self->forward;
-    bool moved = !forward->view || !pd_cluster_view_same_homes(forward->view, self->view);
+    bool moved = !forward->view || !pd_cluster_view_same_homes(forward->view, view);
 
-    PD_ASSERT(self->view->partition_count == forward->options.partition_count);
+    PD_ASSERT(view->partition_count == forward->options.partition_count);
     pd_cluster_view_unref(forward->view);
-    forward->view = self->view;
-    pd_free(self);
-    pd_node_set_view(forward->node, forward->view);
-    forward->options.peers.ops->keep(forward->options.peers.ctx, forward->view);
+    forward->view = view;
+    pd_node_set_view(forward->node, view);
+    forward->options.peers.ops->keep(forward->options.peers.ctx, view);
     pdi_routes_retry(forward, true);
     if (moved)
         pdi_outboxes_sort_again(forward);
+}
+
+static void run_view(pd_mail_t *mail)
+{
+    view_mail_t *self = PD_CONTAINER_OF(mail, view_mail_t, mail);
+
+    pdi_neighbours_own_view(self->forward, self->view);
+    pd_free(self);
 }
 
 void pd_forward_set_view(pd_forward_t *forward, pd_cluster_view_t *view)
@@ -343,6 +349,7 @@ void pd_forward_free(pd_forward_t *forward)
         return;
     PD_ASSERT(!forward->parked_count && !forward->away_count);
     pd_loop_timer_stop(forward->options.loop, &forward->retry_timer);
+    pdi_neighbours_free(forward);
     pd_cluster_view_unref(forward->view);
     pdi_outboxes_free(forward);
     pdi_kept_tasks_free(forward);

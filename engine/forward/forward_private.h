@@ -1,5 +1,6 @@
 /* forward_private.h -- the inside of forwarding: forward.c (the router), route.c (one call's ways),
- * offers.c (ready tasks to the homes of their queues), starts.c (tasks of other nodes to workers).
+ * offers.c (ready tasks to the homes of their queues), starts.c (tasks of other nodes to workers),
+ * neighbours.c (whose view it goes by).
  * Thread: the front loop. */
 #ifndef PD_ENGINE_FORWARD_FORWARD_PRIVATE_H
 #define PD_ENGINE_FORWARD_FORWARD_PRIVATE_H
@@ -8,6 +9,7 @@
 
 #include "base/assert.h"
 #include "base/memory.h"
+#include "engine/cluster/members.h"
 #include "engine/forward/forward.h"
 
 enum {
@@ -80,12 +82,23 @@ typedef struct pdi_kept_task {
     pd_offer_t task;
 } pdi_kept_task_t;
 
+/* Whose view `view` is. */
+typedef struct pdi_neighbours {
+    pd_cluster_view_t *own; /* the cluster's newest */
+    bool borrowed;          /* `view` is a neighbour's */
+    pd_timer_t timer;       /* to ask again, while our own is stale */
+    void *pending;          /* of the peers: a question under way */
+    uint32_t next;          /* member of `own` to be asked next */
+    char asked[PD_MEMBER_NAME_SIZE_MAX + 1];
+} pdi_neighbours_t;
+
 struct pd_forward {
     pd_forward_options_t options;
     char *name;
     pd_node_t *node;
     pd_router_t local;       /* the node's */
     pd_cluster_view_t *view; /* NULL: all is ours */
+    pdi_neighbours_t neighbours;
     pdi_routes_t parked;
     uint32_t parked_count, away_count;
     pd_timer_t retry_timer;
@@ -100,6 +113,14 @@ struct pd_forward {
 const char *pdi_forwarded_by(const pd_call_t *call);
 /* NULL: no member of the view has that name. */
 const pd_cluster_member_t *pdi_member(const pd_forward_t *forward, const char *name);
+/* From now on everything goes by this view. Takes the reference. */
+void pdi_forward_use(pd_forward_t *forward, pd_cluster_view_t *view);
+
+/* neighbours.c */
+/* The cluster has a new view. Takes the reference. */
+void pdi_neighbours_own_view(pd_forward_t *forward, pd_cluster_view_t *view);
+void pdi_neighbours_free(pd_forward_t *forward);
+void pdi_get_view_here(void *ctx, pd_call_t *call);
 
 /* route.c */
 /* Fails the call as not taken, for the node that sent it. */

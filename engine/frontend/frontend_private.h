@@ -102,6 +102,7 @@ const pd_rpc_error_t *pdi_list_task_queue_partitions(pdi_rpc_t *rpc);
 /* rpc_worker.c */
 const pd_rpc_error_t *pdi_shutdown_worker(pdi_rpc_t *rpc);
 /* rpc_internal.c */
+const pd_rpc_error_t *pdi_get_view(pdi_rpc_t *rpc);
 const pd_rpc_error_t *pdi_offer_tasks(pdi_rpc_t *rpc);
 const pd_rpc_error_t *pdi_start_task(pdi_rpc_t *rpc);
 

@@ -55,6 +55,7 @@ static const struct {
     {"DescribeTaskQueue", pdi_describe_task_queue, 0},
     {"ListTaskQueuePartitions", pdi_list_task_queue_partitions, 0},
     {"ShutdownWorker", pdi_shutdown_worker, 0},
+    {"GetView", pdi_get_view, 0},
     {"OfferTasks", pdi_offer_tasks, 0},
     {"StartTask", pdi_start_task, 0},
 };

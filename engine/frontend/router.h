@@ -41,8 +41,9 @@ typedef struct pd_router_ops {
      * is known everywhere, or ALREADY_EXISTS `Namespace "<name>" already exists`. */
     bool (*register_namespace)(void *ctx, pd_call_t *call,
                                const Perdure__V1__NamespaceRegistered *ns);
-    /* perdure.v1.Internal, what nodes say to each other; NULL: there are no other nodes. Both take
+    /* perdure.v1.Internal, what nodes say to each other; NULL: there are no other nodes. They take
      * the call. */
+    void (*get_view)(void *ctx, pd_call_t *call);
     void (*offer_tasks)(void *ctx, pd_call_t *call, const Perdure__V1__OfferTasksRequest *request);
     /* `poll` is that of a worker on another node. Answered with its Poll…Response. */
     void (*start_task)(void *ctx, pd_poll_t *poll, const pd_offer_t *task);

@@ -6,6 +6,18 @@ static const pd_rpc_error_t *not_a_cluster(pdi_rpc_t *rpc)
     return pd_rpc_error(rpc->arena, PD_RPC_UNIMPLEMENTED, "this node has no other nodes");
 }
 
+const pd_rpc_error_t *pdi_get_view(pdi_rpc_t *rpc)
+{
+    const Perdure__V1__GetViewRequest *request = rpc->request;
+    const pd_router_t *router = &rpc->frontend->options.router;
+
+    if (!router->ops->get_view)
+        return not_a_cluster(rpc);
+    PDI_REFUSE_IF(!request->node[0], rpc, "The asking node is not set on request.");
+    router->ops->get_view(router->ctx, rpc->call);
+    return NULL;
+}
+
 const pd_rpc_error_t *pdi_offer_tasks(pdi_rpc_t *rpc)
 {
     const Perdure__V1__OfferTasksRequest *request = rpc->request;

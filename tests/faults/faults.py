@@ -82,6 +82,7 @@ async def brokers_lost(now: Round) -> None:
     try:
         await asyncio.gather(now.goes_on(), now.load_goes_on(), now.says_serving(owner, False))
         await now.cluster.settled()  # without it
+        await now.works_at(owner)  # by the way of the others
     finally:
         owner.find_brokers()
     await now.takes_part(owner)

@@ -14,6 +14,7 @@ from tests.cluster.node import Node
 from tests.crash.load import AGAIN, Load
 from tests.parity.harness.commands import payloads
 
+from .alone import works_at
 from .handover import Probe, away_s
 
 GOES_ON_TIMEOUT_S = 120
@@ -103,6 +104,11 @@ class Round:
                 return
             await self.load_for(0.2)
         self.back_s = time.monotonic() - began
+
+    async def works_at(self, node: Node) -> None:
+        """Workflows are started and done by clients and workers that know this node only."""
+        for line in await works_at(node.address):
+            self.complain(f"at {node.name} alone: {line}")
 
     async def says_serving(self, node: Node, serving: bool) -> None:
         """Waits until the node's health says so."""

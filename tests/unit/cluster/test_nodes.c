@@ -221,6 +221,27 @@ static void test_who_does_not_hear_itself_says_so(void **state)
     UNTIL(bed, nodes_are_settled(bed));
 }
 
+/* One node-timeout, and its view is not to be trusted; but its neighbours' are. */
+static void test_who_does_not_hear_has_a_stale_view(void **state)
+{
+    bed_t *bed = *state;
+    one_node_t *deaf = &bed->nodes[1];
+
+    nodes_three(bed);
+    pd_log_memory_cut(deaf->log, 0, bed->loop.now_ns + 30 * S);
+    nodes_run_for(bed, 700 * MS); /* less a heartbeat, which was sent before */
+    assert_false(deaf->view->stale);
+    nodes_run_for(bed, 600 * MS);
+    assert_true(deaf->view->stale);
+    nodes_run_for(bed, 10 * S);
+    assert_true(deaf->view->stale);
+    assert_false(bed->nodes[0].view->stale);
+    assert_false(bed->nodes[2].view->stale);
+    UNTIL(bed, !deaf->view->stale);
+    assert_true(bed->loop.now_ns >= 30 * S);
+    UNTIL(bed, nodes_are_settled(bed));
+}
+
 /* A balancer may know a better one. */
 static void test_who_is_deaf_for_long_is_not_ready(void **state)
 {
@@ -250,6 +271,8 @@ static void test_who_was_paused_is_not_deaf(void **state)
     nodes_run_for(bed, 5 * S);
     assert_int_equal(diag_capture_count("WARN the node is deaf"), 0);
     assert_int_equal(diag_capture_count("WARN own heartbeats do not come back"), 0);
+    for (uint32_t i = 0; i < 3; i++)
+        assert_false(bed->nodes[i].view->stale);
     UNTIL(bed, nodes_are_settled(bed));
 }
 
@@ -270,6 +293,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_log_that_is_away_kills_nobody, nodes_make,
                                         nodes_drop),
         cmocka_unit_test_setup_teardown(test_who_is_deaf_for_long_is_not_ready, nodes_make,
+                                        nodes_drop),
+        cmocka_unit_test_setup_teardown(test_who_does_not_hear_has_a_stale_view, nodes_make,
                                         nodes_drop),
         cmocka_unit_test_setup_teardown(test_who_was_paused_is_not_deaf, nodes_make, nodes_drop),
         cmocka_unit_test_setup_teardown(test_who_does_not_hear_itself_says_so, nodes_make,

@@ -45,6 +45,7 @@ static pd_cluster_view_t *view_for(rig_t *rig, int self)
     atomic_init(&view->ref_count, 1);
     view->version = rig->version;
     view->self = (uint32_t)index[self];
+    view->stale = rig->stale[self];
     view->members = members;
     view->partition_count = RIG_PARTITION_COUNT;
     view->partitions = places;

@@ -65,6 +65,7 @@ struct rig {
     int64_t epochs[RIG_PARTITION_COUNT];
     bool leaving[RIG_NODE_COUNT];
     bool gone[RIG_NODE_COUNT];
+    bool stale[RIG_NODE_COUNT]; /* the node's own view */
     uint64_t version;
     pd_arena_t arena;
     int64_t next_timeout_ns;

@@ -74,6 +74,12 @@ static bool register_namespace(void *ctx, pd_call_t *call,
     return answer(rig, call);
 }
 
+static void get_view(void *ctx, pd_call_t *call)
+{
+    ((rig_t *)ctx)->internal_count++;
+    pd_call_respond_data(call, pd_alloc(0), 0);
+}
+
 static void offer_tasks(void *ctx, pd_call_t *call, const Perdure__V1__OfferTasksRequest *request)
 {
     rig_t *rig = ctx;
@@ -110,6 +116,7 @@ static const pd_router_ops_t router_ops = {
     .describe_task_queue = describe_task_queue,
     .shutdown_worker = shutdown_worker,
     .register_namespace = register_namespace,
+    .get_view = get_view,
     .offer_tasks = offer_tasks,
     .start_task = start_task,
     .cancel = cancel,

@@ -87,11 +87,28 @@ static void starts_are_checked(void **state)
     rig_deinit(&rig);
 }
 
+static void who_asks_for_a_view_says_who_it_is(void **state)
+{
+    static const char path[] = "/perdure.v1.Internal/GetView";
+    Perdure__V1__GetViewRequest request = PERDURE__V1__GET_VIEW_REQUEST__INIT;
+    rig_t rig;
+
+    rig_init(&rig);
+    call(&rig, path, &request);
+    assert_int_equal(rig_code(&rig), PD_RPC_INVALID_ARGUMENT);
+    request.node = (char *)"b";
+    call(&rig, path, &request);
+    assert_int_equal(rig_code(&rig), PD_RPC_OK);
+    assert_int_equal(rig.internal_count, 1);
+    rig_deinit(&rig);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(offers_are_checked),
         cmocka_unit_test(starts_are_checked),
+        cmocka_unit_test(who_asks_for_a_view_says_who_it_is),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,142 @@
+/* A node that does not hear the members log goes by a neighbour's view. Node 0 is the one that does
+ * not hear: what it was told last is that it owns two partitions and is at home to some queues. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/forward/steps.h"
+
+enum { OF_NODE_0 = 1 }; /* a partition */
+
+static int setup(void **state)
+{
+    rig_t *rig = rig_new();
+
+    rig->stale[0] = true;
+    rig_tell_view_to(rig, 0);
+    *state = rig;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    rig_free(*state);
+    return 0;
+}
+
+/* Node 1, which hears, has everything. Node 0 is not told. */
+static void node_0_is_replaced(rig_t *rig, bool others_take_it_for_dead)
+{
+    rig->gone[0] = others_take_it_for_dead;
+    rig->leaving[0] = !others_take_it_for_dead;
+    for (int i = 0; i < RIG_PARTITION_COUNT; i++) {
+        rig->owners[i] = 1;
+        rig->epochs[i]++;
+    }
+    rig_tell_view_to(rig, 1);
+}
+
+typedef struct wanted {
+    rig_t *rig;
+    uint64_t call_count;
+} wanted_t;
+
+static bool node_1_was_asked(void *ctx)
+{
+    const wanted_t *wanted = ctx;
+
+    return wanted->rig->nodes[1].call_count > wanted->call_count;
+}
+
+static bool until_node_1_is_asked_again(rig_t *rig)
+{
+    wanted_t wanted = {rig, rig->nodes[1].call_count};
+
+    return rig_until(rig, node_1_was_asked, &wanted);
+}
+
+/* Node 0 itself would have taken the call: each node of the rig can serve every partition. */
+static bool starts_at_node_1(rig_t *rig, int nth, const char *queue)
+{
+    const char *id = rig_workflow_id(rig, OF_NODE_0, nth);
+
+    assert_int_equal(steps_start(rig, 0, id, queue), 0);
+    return steps_is_running(rig, 1, id);
+}
+
+static void clients_and_workers_go_on(void **state)
+{
+    rig_t *rig = *state;
+    const char *queue = rig_task_queue(rig, 0, 0);
+    rig_call_t poll;
+
+    steps_send_poll(rig, 0, queue, &poll);
+    assert_true(steps_until_open_calls(rig, 0, 1));
+    node_0_is_replaced(rig, true);
+    /* It is told that the queue is elsewhere, and asks there. */
+    assert_int_equal(steps_task_of(rig, &poll)->task_token.len, 0);
+    steps_send_poll(rig, 0, queue, &poll);
+    assert_true(starts_at_node_1(rig, 0, queue));
+    assert_true(steps_task_of(rig, &poll)->task_token.len > 0);
+}
+
+static void whom_the_others_still_see_goes_by_what_they_see(void **state)
+{
+    rig_t *rig = *state;
+    const char *queue = rig_task_queue(rig, 0, 0);
+    rig_call_t poll;
+
+    steps_send_poll(rig, 0, queue, &poll);
+    assert_true(steps_until_open_calls(rig, 0, 1));
+    node_0_is_replaced(rig, false);
+    assert_int_equal(steps_task_of(rig, &poll)->task_token.len, 0);
+    assert_true(starts_at_node_1(rig, 0, queue));
+}
+
+static void nobody_hears_and_nothing_changes(void **state)
+{
+    rig_t *rig = *state;
+
+    rig->stale[1] = true;
+    node_0_is_replaced(rig, true);
+    for (int i = 0; i < 3; i++)
+        assert_true(until_node_1_is_asked_again(rig));
+    assert_false(starts_at_node_1(rig, 0, rig_task_queue(rig, 0, 0)));
+}
+
+static void a_node_that_hears_again_goes_by_its_own_view(void **state)
+{
+    rig_t *rig = *state;
+    const char *queue = rig_task_queue(rig, 0, 0);
+    rig_call_t poll;
+
+    steps_send_poll(rig, 0, queue, &poll);
+    assert_true(steps_until_open_calls(rig, 0, 1));
+    node_0_is_replaced(rig, true);
+    assert_int_equal(steps_task_of(rig, &poll)->task_token.len, 0);
+    assert_true(starts_at_node_1(rig, 0, queue));
+    /* It reads on: that is not hearing yet, and the neighbour knows better. */
+    rig->owners[OF_NODE_0] = 0;
+    rig_tell_view_to(rig, 0);
+    assert_true(starts_at_node_1(rig, 1, queue));
+    rig->stale[0] = false;
+    rig_tell_view_to(rig, 0);
+    assert_false(starts_at_node_1(rig, 2, queue));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(clients_and_workers_go_on, setup, teardown),
+        cmocka_unit_test_setup_teardown(whom_the_others_still_see_goes_by_what_they_see, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(nobody_hears_and_nothing_changes, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_node_that_hears_again_goes_by_its_own_view, setup,
+                                        teardown),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
