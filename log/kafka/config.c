@@ -193,18 +193,17 @@ pd_status_t pdi_kafka_new_consumer(pdi_kafka_t *log, pdi_kafka_kind_t kind, rd_k
                                    pd_error_t *error)
 {
     enum { QUICK_WAIT_MS = 1, TAIL_WAIT_MS = 100 };
-    bool quick = kind != PDI_KAFKA_TAIL && kind != PDI_KAFKA_FOREIGN_TAIL;
-    bool foreign = kind >= PDI_KAFKA_FOREIGN_QUICK;
+    const pdi_kafka_kind_info_t *info = &pdi_kafka_kinds[kind];
     uint64_t batch = batch_size_max(log);
     rd_kafka_conf_t *conf;
 
     *rk = NULL;
     PD_TRY(begin(log, consumer_settings, &conf, error));
-    set_number(conf, "fetch.wait.max.ms", quick ? QUICK_WAIT_MS : TAIL_WAIT_MS);
+    set_number(conf, "fetch.wait.max.ms", info->waits ? TAIL_WAIT_MS : QUICK_WAIT_MS);
     set_number(conf, "fetch.max.bytes", batch > FETCH_MAX_SIZE ? batch : FETCH_MAX_SIZE);
     /* Our own topics know no transactions: an open one of somebody else must not hide behind it
      * what was acknowledged to us. A user's topic may well have them. */
-    set(conf, "isolation.level", foreign ? "read_committed" : "read_uncommitted");
+    set(conf, "isolation.level", info->foreign ? "read_committed" : "read_uncommitted");
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_ERROR);
     return make(RD_KAFKA_CONSUMER, conf, rk, error);
 }

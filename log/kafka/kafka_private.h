@@ -32,7 +32,7 @@ enum {
     PDI_KAFKA_NAME_SIZE = 256,
 };
 
-/* Why there are three: see stream.c. */
+/* Of consumers. Why there are three for each sort of topics: see stream.c. */
 typedef enum pdi_kafka_kind {
     PDI_KAFKA_QUICK, /* answers at once, also that there is nothing */
     PDI_KAFKA_TAIL,  /* waits at the broker for what comes */
@@ -40,9 +40,18 @@ typedef enum pdi_kafka_kind {
     PDI_KAFKA_FOREIGN_QUICK,
     PDI_KAFKA_FOREIGN_TAIL,
     PDI_KAFKA_FOREIGN_PLACE,
+    PDI_KAFKA_KIND_COUNT,
 } pdi_kafka_kind_t;
 
-#define PDI_KAFKA_KIND_COUNT 6
+typedef struct pdi_kafka_kind_info {
+    const char *name;              /* in diagnostics */
+    bool waits;                    /* at the broker, when there is nothing */
+    bool places;                   /* logical offsets: what comes after them is not to be trusted */
+    bool foreign;                  /* topics of users */
+    pdi_kafka_kind_t foreign_kind; /* its like for them */
+} pdi_kafka_kind_info_t;
+
+extern const pdi_kafka_kind_info_t pdi_kafka_kinds[PDI_KAFKA_KIND_COUNT];
 
 typedef struct pdi_kafka_partition {
     _Atomic(int64_t) acked_end; /* behind the newest that was acknowledged to this process */

@@ -136,7 +136,7 @@ bool pdi_kafka_reader_seek(pdi_kafka_reader_t *reader, pdi_kafka_kind_t kind, in
     if (offset < 0)
         kind = PDI_KAFKA_PLACE;
     if (reader->own == NULL)
-        kind += PDI_KAFKA_FOREIGN_QUICK - PDI_KAFKA_QUICK;
+        kind = pdi_kafka_kinds[kind].foreign_kind;
     reader->sought = offset;
     pdi_kafka_reader_drop_pending(reader);
     if (reader->stream && reader->kind != kind)
@@ -204,9 +204,8 @@ void pdi_kafka_reader_ask_anew(pdi_kafka_reader_t *reader)
  */
 static bool goes_on(const pdi_kafka_reader_t *reader)
 {
-    return reader->stream && !reader->restart && reader->kind != PDI_KAFKA_PLACE &&
-           reader->kind != PDI_KAFKA_FOREIGN_PLACE && reader->position >= 0 &&
-           reader->from == reader->position;
+    return reader->stream && !reader->restart && !pdi_kafka_kinds[reader->kind].places &&
+           reader->position >= 0 && reader->from == reader->position;
 }
 
 static void begin(pdi_kafka_reader_t *reader)

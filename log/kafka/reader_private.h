@@ -66,7 +66,7 @@ struct pdi_kafka_reader {
 
 static inline bool pdi_kafka_reader_is_quick(const pdi_kafka_reader_t *reader)
 {
-    return reader->kind != PDI_KAFKA_TAIL && reader->kind != PDI_KAFKA_FOREIGN_TAIL;
+    return !pdi_kafka_kinds[reader->kind].waits;
 }
 
 /* reader.c */

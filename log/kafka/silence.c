@@ -27,18 +27,20 @@ static void arm(pdi_kafka_reader_t *reader)
 /* For whoever has to find out why. */
 static void tell_state(const pdi_kafka_reader_t *reader)
 {
+    static const char *const phases[] = {
+        [PHASE_NORMAL] = "normal", [PHASE_LOW] = "low", [PHASE_HIGH] = "high", [PHASE_END] = "end"};
     const pdi_kafka_stream_t *stream = reader->stream;
     int64_t low = -1, high = -1;
 
     (void)rd_kafka_get_watermark_offsets(stream->handle->rk, reader->topic_name,
                                          (int32_t)reader->base.partition, &low, &high);
     PD_DIAG(PD_DIAG_WARN, "kafka read gets no answer",
-            "topic=%s partition=%u offset=%lld consumer=%llu kind=%d phase=%d holding=%d "
+            "topic=%s partition=%u offset=%lld consumer=%llu kind=%s phase=%s holding=%d "
             "contradicted=%u low=%lld high=%lld acknowledged=%lld",
             reader->topic_name, reader->base.partition, (long long)reader->sought,
-            (unsigned long long)stream->handle->number, (int)reader->kind, (int)reader->phase,
-            reader->holding, reader->contradicted_count, (long long)low, (long long)high,
-            (long long)(reader->own ? atomic_load(&reader->own->acked_end) : -1));
+            (unsigned long long)stream->handle->number, pdi_kafka_kinds[reader->kind].name,
+            phases[reader->phase], reader->holding, reader->contradicted_count, (long long)low,
+            (long long)high, (long long)(reader->own ? atomic_load(&reader->own->acked_end) : -1));
 }
 
 static void ask(pdi_kafka_reader_t *reader)

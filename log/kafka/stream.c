@@ -33,6 +33,23 @@ enum { SWEEP_MS = 20 };
  * are no better. */
 #define DISTRUSTED_AFTER 2
 
+const pdi_kafka_kind_info_t pdi_kafka_kinds[PDI_KAFKA_KIND_COUNT] = {
+    [PDI_KAFKA_QUICK] = {.name = "quick", .foreign_kind = PDI_KAFKA_FOREIGN_QUICK},
+    [PDI_KAFKA_TAIL] = {.name = "tail", .waits = true, .foreign_kind = PDI_KAFKA_FOREIGN_TAIL},
+    [PDI_KAFKA_PLACE] = {.name = "place", .places = true, .foreign_kind = PDI_KAFKA_FOREIGN_PLACE},
+    [PDI_KAFKA_FOREIGN_QUICK] = {.name = "foreign-quick",
+                                 .foreign = true,
+                                 .foreign_kind = PDI_KAFKA_FOREIGN_QUICK},
+    [PDI_KAFKA_FOREIGN_TAIL] = {.name = "foreign-tail",
+                                .waits = true,
+                                .foreign = true,
+                                .foreign_kind = PDI_KAFKA_FOREIGN_TAIL},
+    [PDI_KAFKA_FOREIGN_PLACE] = {.name = "foreign-place",
+                                 .places = true,
+                                 .foreign = true,
+                                 .foreign_kind = PDI_KAFKA_FOREIGN_PLACE},
+};
+
 pd_status_t pdi_kafka_add_handle(pdi_kafka_t *log, pdi_kafka_kind_t kind, pd_error_t *error)
 {
     pdi_kafka_handle_t *handle;
@@ -43,7 +60,7 @@ pd_status_t pdi_kafka_add_handle(pdi_kafka_t *log, pdi_kafka_kind_t kind, pd_err
     handle->log = log;
     handle->kind = kind;
     handle->rk = rk;
-    if (kind < PDI_KAFKA_FOREIGN_QUICK) {
+    if (!pdi_kafka_kinds[kind].foreign) {
         for (int i = 0; i < PD_LOG_TOPIC_COUNT; i++)
             handle->topics[i] = rd_kafka_topic_new(rk, log->topic_names[i], NULL);
     }
@@ -171,8 +188,8 @@ void pdi_kafka_distrust(pdi_kafka_t *log, uint64_t handle_number)
         if (handle->number != handle_number || handle->distrusted ||
             pd_os_monotonic_ns() - handle->made_ns < DISTRUSTED_AFTER * log->read_timeout_ns)
             continue;
-        PD_DIAG(PD_DIAG_WARN, "kafka consumer is replaced", "kind=%d number=%llu",
-                (int)handle->kind, (unsigned long long)handle->number);
+        PD_DIAG(PD_DIAG_WARN, "kafka consumer is replaced", "kind=%s number=%llu",
+                pdi_kafka_kinds[handle->kind].name, (unsigned long long)handle->number);
         handle->distrusted = true;
         wake_chores(log);
     }
