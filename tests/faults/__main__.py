@@ -17,6 +17,7 @@ from tests.cluster.network import Network, enter, is_private
 from tests.crash import checker
 from tests.crash.__main__ import Report
 from tests.crash.load import Load
+from tests.kafka.config import libs
 from tests.parity.harness.server import ROOT
 
 from .faults import FAULTS, NEED_LINKS, PAUSE_S
@@ -168,6 +169,7 @@ def private_network(options: argparse.Namespace) -> Network | None:
     """Begins the whole test anew in a network of its own, where that is possible."""
     if is_private():
         return Network()
+    libs()  # from inside nothing can be fetched
     reason = enter("tests.faults", sys.argv[1:])
     if wanted := sorted(NEED_LINKS.intersection(options.only or [])):
         sys.exit(f"{', '.join(wanted)}: needs a private network, and there can be none: {reason}")

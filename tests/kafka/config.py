@@ -46,7 +46,7 @@ class Settings:
 
 def libs() -> Path:
     """The directory of Kafka's jars, fetched when missing."""
-    done = subprocess.run([ROOT / "scripts" / "get-kafka"], check=True, capture_output=True,
+    done = subprocess.run([ROOT / "scripts" / "get-kafka"], check=True, stdout=subprocess.PIPE,
                           text=True)
     return Path(done.stdout.strip())
 
