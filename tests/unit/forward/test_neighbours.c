@@ -28,7 +28,7 @@ static int teardown(void **state)
 }
 
 /* Node 1, which hears, has everything. Node 0 is not told. */
-static void node_0_is_replaced(rig_t *rig, bool others_take_it_for_dead)
+static void replace_node_0(rig_t *rig, bool others_take_it_for_dead)
 {
     rig->gone[0] = others_take_it_for_dead;
     rig->leaving[0] = !others_take_it_for_dead;
@@ -37,6 +37,17 @@ static void node_0_is_replaced(rig_t *rig, bool others_take_it_for_dead)
         rig->epochs[i]++;
     }
     rig_tell_view_to(rig, 1);
+}
+
+/* … and hears of it: a worker's poll there ends, as its queue is at home elsewhere. */
+static void replace_node_0_and_wait(rig_t *rig, bool others_take_it_for_dead, const char *queue)
+{
+    rig_call_t poll;
+
+    steps_send_poll(rig, 0, queue, &poll);
+    assert_true(steps_until_open_calls(rig, 0, 1));
+    replace_node_0(rig, others_take_it_for_dead);
+    assert_int_equal(steps_task_of(rig, &poll)->task_token.len, 0);
 }
 
 typedef struct wanted {
@@ -73,11 +84,7 @@ static void clients_and_workers_go_on(void **state)
     const char *queue = rig_task_queue(rig, 0, 0);
     rig_call_t poll;
 
-    steps_send_poll(rig, 0, queue, &poll);
-    assert_true(steps_until_open_calls(rig, 0, 1));
-    node_0_is_replaced(rig, true);
-    /* It is told that the queue is elsewhere, and asks there. */
-    assert_int_equal(steps_task_of(rig, &poll)->task_token.len, 0);
+    replace_node_0_and_wait(rig, true, queue);
     steps_send_poll(rig, 0, queue, &poll);
     assert_true(starts_at_node_1(rig, 0, queue));
     assert_true(steps_task_of(rig, &poll)->task_token.len > 0);
@@ -87,12 +94,8 @@ static void whom_the_others_still_see_goes_by_what_they_see(void **state)
 {
     rig_t *rig = *state;
     const char *queue = rig_task_queue(rig, 0, 0);
-    rig_call_t poll;
 
-    steps_send_poll(rig, 0, queue, &poll);
-    assert_true(steps_until_open_calls(rig, 0, 1));
-    node_0_is_replaced(rig, false);
-    assert_int_equal(steps_task_of(rig, &poll)->task_token.len, 0);
+    replace_node_0_and_wait(rig, false, queue);
     assert_true(starts_at_node_1(rig, 0, queue));
 }
 
@@ -101,7 +104,7 @@ static void nobody_hears_and_nothing_changes(void **state)
     rig_t *rig = *state;
 
     rig->stale[1] = true;
-    node_0_is_replaced(rig, true);
+    replace_node_0(rig, true);
     for (int i = 0; i < 3; i++)
         assert_true(until_node_1_is_asked_again(rig));
     assert_false(starts_at_node_1(rig, 0, rig_task_queue(rig, 0, 0)));
@@ -111,12 +114,8 @@ static void a_node_that_hears_again_goes_by_its_own_view(void **state)
 {
     rig_t *rig = *state;
     const char *queue = rig_task_queue(rig, 0, 0);
-    rig_call_t poll;
 
-    steps_send_poll(rig, 0, queue, &poll);
-    assert_true(steps_until_open_calls(rig, 0, 1));
-    node_0_is_replaced(rig, true);
-    assert_int_equal(steps_task_of(rig, &poll)->task_token.len, 0);
+    replace_node_0_and_wait(rig, true, queue);
     assert_true(starts_at_node_1(rig, 0, queue));
     /* It reads on: that is not hearing yet, and the neighbour knows better. */
     rig->owners[OF_NODE_0] = 0;
