@@ -90,6 +90,8 @@ typedef struct pdi_neighbours {
     void *pending;          /* of the peers: a question under way */
     uint32_t next;          /* member of `own` to be asked next */
     char asked[PD_MEMBER_NAME_SIZE_MAX + 1];
+    pd_cluster_view_t *found; /* to be used on the next turn; NULL: none */
+    pd_timer_t found_timer;
 } pdi_neighbours_t;
 
 struct pd_forward {

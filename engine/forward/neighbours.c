@@ -162,11 +162,13 @@ static pd_cluster_view_t *borrow(const Perdure__V1__GetViewResponse *message,
 
 /* ---- asking ---- */
 
-static void take(pd_forward_t *forward, const Perdure__V1__GetViewResponse *message)
+static void on_found_timer(pd_timer_t *timer)
 {
+    pd_forward_t *forward = PD_CONTAINER_OF(timer, pd_forward_t, neighbours.found_timer);
     pdi_neighbours_t *self = &forward->neighbours;
-    pd_cluster_view_t *view = borrow(message, self->own);
+    pd_cluster_view_t *view = self->found;
 
+    self->found = NULL;
     if (!view || pd_cluster_view_same(view, forward->view)) {
         pd_cluster_view_unref(view);
         return;
@@ -177,6 +179,18 @@ static void take(pd_forward_t *forward, const Perdure__V1__GetViewResponse *mess
                 self->asked);
     self->borrowed = true;
     pdi_forward_use(forward, view);
+}
+
+/* Not at once: peers that are in no view are let go of, and one of them may be telling us so. */
+static void take(pd_forward_t *forward, const Perdure__V1__GetViewResponse *message)
+{
+    pdi_neighbours_t *self = &forward->neighbours;
+    pd_loop_t *loop = forward->options.loop;
+
+    pd_cluster_view_unref(self->found);
+    self->found = borrow(message, self->own);
+    self->found_timer.fire = on_found_timer;
+    pd_loop_timer_start(loop, &self->found_timer, pd_loop_now_ns(loop));
 }
 
 static void on_reply(void *ctx, const pd_peer_reply_t *reply)
@@ -247,6 +261,9 @@ static void stop(pd_forward_t *forward)
     if (self->pending)
         forward->options.peers.ops->cancel(forward->options.peers.ctx, self->pending);
     self->pending = NULL;
+    pd_loop_timer_stop(forward->options.loop, &self->found_timer);
+    pd_cluster_view_unref(self->found);
+    self->found = NULL;
 }
 
 void pdi_neighbours_own_view(pd_forward_t *forward, pd_cluster_view_t *view)
@@ -274,8 +291,12 @@ void pdi_neighbours_own_view(pd_forward_t *forward, pd_cluster_view_t *view)
 
 void pdi_neighbours_free(pd_forward_t *forward)
 {
-    pd_loop_timer_stop(forward->options.loop, &forward->neighbours.timer);
-    pd_cluster_view_unref(forward->neighbours.own);
+    pdi_neighbours_t *self = &forward->neighbours;
+
+    pd_loop_timer_stop(forward->options.loop, &self->timer);
+    pd_loop_timer_stop(forward->options.loop, &self->found_timer);
+    pd_cluster_view_unref(self->found);
+    pd_cluster_view_unref(self->own);
 }
 
 /* ---- what other nodes ask ---- */

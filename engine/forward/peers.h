@@ -45,7 +45,8 @@ typedef struct pd_peers_ops {
     void *(*call)(void *ctx, const pd_peer_request_t *request);
     /* on_reply does not come. */
     void (*cancel)(void *ctx, void *pending);
-    /* These are the members now; calls to any other address end as `lost`, perhaps inside. */
+    /* These are the members now; calls to any other address end as `lost`, perhaps inside. Not from
+     * inside on_reply. */
     void (*keep)(void *ctx, const pd_cluster_view_t *view);
 } pd_peers_ops_t;
 

@@ -97,6 +97,33 @@ static void on_cancel(void *ctx, pd_grpc_call_t *call)
 
 static const pd_grpc_server_handler_t handler = {.on_call = on_call, .on_cancel = on_cancel};
 
+/* `ctx` is the forward router's: whose, only the rig knows, and there are few. */
+static rig_t *the_rig;
+
+static void get_view(void *ctx, pd_call_t *call)
+{
+    for (int i = 0; i < RIG_NODE_COUNT; i++) {
+        const rig_node_t *self = &the_rig->nodes[i];
+
+        if (self->forward != ctx)
+            continue;
+        if (self->told_instead)
+            pd_call_respond(call, self->told_instead);
+        else
+            pd_forward_router(self->forward).ops->get_view(ctx, call);
+    }
+}
+
+static pd_router_t router_of(rig_node_t *self)
+{
+    pd_router_t router = pd_forward_router(self->forward);
+
+    self->router_ops = *router.ops;
+    self->router_ops.get_view = get_view;
+    router.ops = &self->router_ops;
+    return router;
+}
+
 static void publish_namespace(pd_namespaces_t *namespaces)
 {
     Perdure__V1__NamespaceRow row = PERDURE__V1__NAMESPACE_ROW__INIT;
@@ -173,7 +200,7 @@ static void make_node(rig_node_t *self, int index)
     options.namespaces = self->namespaces;
     self->node = pd_node_new(&options);
     pd_forward_set_node(self->forward, self->node);
-    frontend_options.router = pd_forward_router(self->forward);
+    frontend_options.router = router_of(self);
     frontend_options.namespaces = self->namespaces;
     self->frontend = pd_frontend_new(&frontend_options);
     self->frontend_grpc.frontend = self->frontend;
@@ -214,7 +241,7 @@ static bool is_stopped(void *ctx)
 
 rig_t *rig_new(void)
 {
-    rig_t *rig = PD_NEW(rig_t);
+    rig_t *rig = the_rig = PD_NEW(rig_t);
     pd_loop_event_options_t options = {.name = "front", .mailbox_count = 10000};
     const char *parent = getenv("TMPDIR");
 

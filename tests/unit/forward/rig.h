@@ -7,6 +7,8 @@
 #ifndef PD_TESTS_UNIT_FORWARD_RIG_H
 #define PD_TESTS_UNIT_FORWARD_RIG_H
 
+#include <perdure/v1/internal.pb-c.h>
+
 #include "api/grpc/client.h"
 #include "api/grpc/server.h"
 #include "engine/forward/forward.h"
@@ -43,6 +45,8 @@ typedef struct rig_node {
     uint64_t call_count; /* that its server got */
     pd_grpc_metadata_t last_headers[32];
     size_t last_header_count;
+    pd_router_ops_t router_ops;                       /* the forward router's, but for … */
+    const Perdure__V1__GetViewResponse *told_instead; /* of its view; NULL: the truth */
 } rig_node_t;
 
 /* One call of a client. */

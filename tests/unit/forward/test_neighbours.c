@@ -6,7 +6,9 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <string.h>
 
+#include "engine/cluster/members.h"
 #include "tests/unit/forward/steps.h"
 
 enum { OF_NODE_0 = 1 }; /* a partition */
@@ -126,6 +128,134 @@ static void a_node_that_hears_again_goes_by_its_own_view(void **state)
     assert_false(starts_at_node_1(rig, 2, queue));
 }
 
+typedef Perdure__V1__GetViewResponse told_t;
+typedef Perdure__V1__GetViewResponse__Member told_member_t;
+typedef Perdure__V1__GetViewResponse__Place told_place_t;
+
+/* Node 1 has everything, and node 0 is gone. */
+static told_t *sound(pd_arena_t *arena)
+{
+    told_t *told = PD_PB_NEW(arena, told_t, perdure__v1__get_view_response);
+
+    told->members = pd_arena_calloc(arena, 3, sizeof(told->members[0]));
+    for (size_t i = 0; i < 3; i++) {
+        told->members[i] = PD_PB_NEW(arena, told_member_t, perdure__v1__get_view_response__member);
+        told->members[i]->name = (char *)(i == 0 ? "b" : i == 1 ? "c" : "d");
+        told->members[i]->incarnation = (char *)"1";
+    }
+    told->n_members = 1;
+    told->partitions = pd_arena_calloc(arena, RIG_PARTITION_COUNT + 1, sizeof(told->partitions[0]));
+    for (size_t i = 0; i <= RIG_PARTITION_COUNT; i++) {
+        told->partitions[i] = PD_PB_NEW(arena, told_place_t, perdure__v1__get_view_response__place);
+        told->partitions[i]->standby = -1;
+    }
+    told->n_partitions = RIG_PARTITION_COUNT;
+    return told;
+}
+
+static void nobody(told_t *told)
+{
+    told->n_members = 0;
+}
+static void too_few_partitions(told_t *told)
+{
+    told->n_partitions--;
+}
+static void too_many_partitions(told_t *told)
+{
+    told->n_partitions++;
+}
+static void an_owner_that_is_not_there(told_t *told)
+{
+    told->partitions[2]->owner = 1;
+}
+static void an_owner_below_nobody(told_t *told)
+{
+    told->partitions[2]->owner = -2;
+}
+static void a_standby_that_is_not_there(told_t *told)
+{
+    told->partitions[0]->standby = INT32_MAX;
+}
+static void a_preferred_one_that_is_not_there(told_t *told)
+{
+    told->partitions[3]->preferred = 7;
+}
+static void a_member_without_a_name(told_t *told)
+{
+    told->members[0]->name = (char *)"";
+}
+static void a_member_without_a_life(told_t *told)
+{
+    told->members[0]->incarnation = (char *)"";
+}
+
+static void one_name_twice(told_t *told)
+{
+    told->n_members = 2;
+    told->members[1]->name = told->members[0]->name;
+}
+
+static void names_in_disorder(told_t *told)
+{
+    told->n_members = 3;
+    told->members[2]->name = (char *)"bb";
+}
+
+static void a_name_that_is_too_long(told_t *told)
+{
+    static char name[PD_MEMBER_NAME_SIZE_MAX + 2];
+
+    memset(name, 'x', sizeof(name) - 1);
+    told->members[0]->name = name;
+}
+
+static void another_life_of_the_node_that_asks(told_t *told)
+{
+    told->members[0]->name = (char *)"a";
+    told->members[0]->incarnation = (char *)"2";
+}
+
+static void what_makes_no_sense_is_not_believed(void **state)
+{
+    static void (*const spoil[])(told_t * told) = {
+        nobody,
+        too_few_partitions,
+        too_many_partitions,
+        an_owner_that_is_not_there,
+        an_owner_below_nobody,
+        a_standby_that_is_not_there,
+        a_preferred_one_that_is_not_there,
+        a_member_without_a_name,
+        a_member_without_a_life,
+        one_name_twice,
+        names_in_disorder,
+        a_name_that_is_too_long,
+        another_life_of_the_node_that_asks,
+    };
+    rig_t *rig = *state;
+    const char *queue = rig_task_queue(rig, 0, 0);
+
+    rig->nodes[1].told_instead = sound(&rig->arena);
+    nobody((told_t *)rig->nodes[1].told_instead);
+    replace_node_0(rig, true);
+    for (size_t i = 0; i < PD_ARRAY_COUNT(spoil); i++) {
+        told_t *told = sound(&rig->arena);
+
+        spoil[i](told);
+        rig->nodes[1].told_instead = told;
+        for (int asked = 0; asked < 2; asked++) /* the second shows what came of the first */
+            assert_true(until_node_1_is_asked_again(rig));
+        assert_false(starts_at_node_1(rig, (int)i, queue));
+    }
+    rig->nodes[1].told_instead = sound(&rig->arena);
+    for (int asked = 0; asked < 2; asked++)
+        assert_true(until_node_1_is_asked_again(rig));
+    /* Where it is sent to, there is nobody: a sound view without an address. */
+    assert_int_equal(steps_start(rig, 0, rig_workflow_id(rig, OF_NODE_0, 100), queue),
+                     PD_RPC_UNAVAILABLE);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -133,6 +263,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(whom_the_others_still_see_goes_by_what_they_see, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(nobody_hears_and_nothing_changes, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_makes_no_sense_is_not_believed, setup, teardown),
         cmocka_unit_test_setup_teardown(a_node_that_hears_again_goes_by_its_own_view, setup,
                                         teardown),
     };
