@@ -1,13 +1,10 @@
-/* Writing to the members log: heartbeats, namespaces, at last a tombstone. A record waits until the
- * one before is written, so that a heartbeat always tells how it is, not how it was when it was
- * queued. One that somebody waits for does not: it goes beside one that is in flight. */
+/* Writing to the members log: heartbeats, namespaces, at last a tombstone. One record is in flight
+ * at a time, so that a heartbeat always tells how it is, not how it was when it was queued. */
 #include <stdio.h>
 
 #include "api/pb/time.h"
 #include "base/diag.h"
 #include "engine/cluster/cluster_private.h"
-
-enum { IN_FLIGHT_MAX = 1, URGENT_IN_FLIGHT_MAX = 2 };
 
 #define UNHEARD_TIMEOUTS 5
 /* A broker's successor may need ten seconds to be found. All nodes are as deaf meanwhile, and what
@@ -155,15 +152,16 @@ static void open_writer(pd_cluster_t *cluster)
 /* It is in the log, or will be written again by the next writer: records of this log may repeat. */
 static void on_append(pd_log_append_t *append)
 {
-    pdi_beat_t *beat = PD_CONTAINER_OF(append, pdi_beat_t, append);
-    pd_cluster_t *cluster = beat->cluster;
+    pd_cluster_t *cluster = PD_CONTAINER_OF(append, pd_cluster_t, append);
+    pdi_beat_t *beat = cluster->in_flight;
 
-    cluster->in_flight_count--;
+    cluster->in_flight = NULL;
     if (append->status != PD_OK && !cluster->ended) {
         PD_DIAG(PD_DIAG_WARN, "members log cannot be written", "status=%s",
                 pd_status_name(append->status));
         close_writer(cluster);
         if (beat->kind == PDI_BEAT_HEARTBEAT) {
+            cluster->heartbeat_queued = false;
             beat_free(beat); /* the timer makes another */
         } else {
             STAILQ_INSERT_HEAD(&cluster->beats, beat, link);
@@ -189,43 +187,38 @@ static void write_next(pd_cluster_t *cluster)
 {
     pdi_beat_t *beat = STAILQ_FIRST(&cluster->beats);
 
-    if (!beat || cluster->ended || cluster->incarnation[0] == '\0' ||
-        cluster->in_flight_count >= (cluster->urgent ? URGENT_IN_FLIGHT_MAX : IN_FLIGHT_MAX))
+    if (!beat || cluster->in_flight || cluster->ended || cluster->incarnation[0] == '\0')
         return;
     open_writer(cluster);
     if (!cluster->writer)
         return; /* the timer goes on */
     STAILQ_REMOVE_HEAD(&cluster->beats, link);
     if (beat->kind == PDI_BEAT_HEARTBEAT)
-        cluster->heartbeat_queued = cluster->urgent = false;
-    cluster->in_flight_count++;
-    memset(&beat->append, 0, sizeof(beat->append));
-    beat->append.done = on_append;
-    beat->append.key = pd_bytes_str(beat->key);
+        cluster->heartbeat_queued = false;
+    cluster->in_flight = beat;
+    memset(&cluster->append, 0, sizeof(cluster->append));
+    cluster->append.done = on_append;
+    cluster->append.key = pd_bytes_str(beat->key);
     PD_ASSERT(encode(cluster, beat)); /* bounded: names and statuses, or what the log held before */
     if (beat->kind != PDI_BEAT_TOMBSTONE)
-        beat->append.value = pd_buf_bytes(&beat->value);
-    PD_ASSERT(pd_log_append(cluster->writer, &beat->append) == PD_OK);
+        cluster->append.value = pd_buf_bytes(&beat->value);
+    PD_ASSERT(pd_log_append(cluster->writer, &cluster->append) == PD_OK);
 }
 
 /* ---- what is to be written ---- */
 
-static void queue_heartbeat(pd_cluster_t *cluster)
+void pdi_beat_now(pd_cluster_t *cluster)
 {
     pdi_beat_t *beat;
 
-    if (cluster->heartbeat_queued || cluster->ended || cluster->tombstone_queued ||
-        cluster->state == PD_CLUSTER_LOADING || cluster->state == PD_CLUSTER_SUPERSEDED)
+    if (cluster->ended || cluster->tombstone_queued || cluster->state == PD_CLUSTER_LOADING ||
+        cluster->state == PD_CLUSTER_SUPERSEDED)
         return;
-    cluster->heartbeat_queued = true;
-    beat = beat_new(cluster, PDI_BEAT_HEARTBEAT, "node/", cluster->name);
-    STAILQ_INSERT_HEAD(&cluster->beats, beat, link);
-}
-
-void pdi_beat_now(pd_cluster_t *cluster)
-{
-    queue_heartbeat(cluster);
-    cluster->urgent = cluster->heartbeat_queued;
+    if (!cluster->heartbeat_queued) {
+        cluster->heartbeat_queued = true;
+        beat = beat_new(cluster, PDI_BEAT_HEARTBEAT, "node/", cluster->name);
+        STAILQ_INSERT_HEAD(&cluster->beats, beat, link);
+    }
     write_next(cluster);
 }
 
@@ -296,7 +289,7 @@ static void on_beat_timer(pd_timer_t *timer)
     cluster->beat_due_ns = now_ns + cluster->options.heartbeat_interval_ns;
     pd_loop_timer_start(cluster->options.loop, timer, cluster->beat_due_ns);
     watch_own(cluster, now_ns);
-    queue_heartbeat(cluster);
+    pdi_beat_now(cluster);
     write_next(cluster);
     pdi_roles_judge(cluster);
 }

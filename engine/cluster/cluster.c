@@ -82,7 +82,7 @@ void pdi_cluster_end(pd_cluster_t *cluster)
 void pdi_cluster_maybe_stopped(pd_cluster_t *cluster)
 {
     if (cluster->ended && !cluster->closing_reader && !cluster->closing_writer &&
-        cluster->in_flight_count == 0 && !atomic_load(&cluster->poked))
+        !cluster->in_flight && !atomic_load(&cluster->poked))
         pdi_cluster_set_state(cluster, PD_CLUSTER_STOPPED);
 }
 

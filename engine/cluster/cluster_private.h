@@ -17,7 +17,7 @@
 
 enum { PDI_CLUSTER_WATCH_MAX = 24, PDI_CLUSTER_INCARNATION_SIZE = 32 };
 
-/* A record on its way to the members log. */
+/* A record on its way to the members log; one in flight at a time. */
 typedef struct pdi_beat {
     STAILQ_ENTRY(pdi_beat) link;
     enum { PDI_BEAT_HEARTBEAT, PDI_BEAT_NAMESPACE, PDI_BEAT_TOMBSTONE } kind;
@@ -27,7 +27,6 @@ typedef struct pdi_beat {
     Perdure__V1__NamespaceRow *row;
     char *key;
     pd_buf_t value;
-    pd_log_append_t append;
 } pdi_beat_t;
 
 /* The ID of a namespace that the members log has. */
@@ -83,9 +82,9 @@ struct pd_cluster {
     bool closing_writer;
     pd_mail_t writer_closed;
     STAILQ_HEAD(, pdi_beat) beats; /* to be written, in order */
-    uint32_t in_flight_count;
+    pdi_beat_t *in_flight;
+    pd_log_append_t append;
     bool heartbeat_queued;
-    bool urgent; /* the queued one goes beside one that is in flight */
     int64_t number;
     pd_member_partition_t *said; /* what the newest heartbeat says of the partitions */
     pd_timer_t beat_timer;
@@ -132,7 +131,7 @@ void pdi_tail_end(pd_cluster_t *cluster);
 
 /* beat.c */
 void pdi_beat_start(pd_cluster_t *cluster);
-/* A heartbeat at once, or as soon as one of two that are in flight is written. */
+/* A heartbeat soon: with the next append that can be made. */
 void pdi_beat_now(pd_cluster_t *cluster);
 /* … if the newest one is not true any more: a change that others do not see waits for the next, and
  * what they wait for does not wait until it is written. */
