@@ -4,7 +4,9 @@ import asyncio
 import time
 import uuid
 
+import grpc
 import grpc.aio
+from temporalio.api.enums.v1 import WorkflowExecutionStatus
 from temporalio.api.workflowservice.v1 import request_response_pb2 as messages
 from temporalio.api.workflowservice.v1 import service_pb2_grpc as service
 
@@ -16,44 +18,42 @@ WORKS_TIMEOUT_S = 30
 CALL_TIMEOUT_S = 5
 POLL_TIMEOUT_S = 5
 PAUSE_S = 0.05
+COMPLETED = WorkflowExecutionStatus.WORKFLOW_EXECUTION_STATUS_COMPLETED
 QUEUE_COUNT = 8  # of three nodes each is home to some of them
 
 
-async def _until_done(call, done, until_s: float) -> bool:
-    """Repeats a call until its answer is as wanted; False: it was not in time."""
-    while time.monotonic() < until_s:
-        try:
-            if done(await call()):
-                return True
-        except grpc.aio.AioRpcError as failed:
-            if failed.code() not in AGAIN:
-                raise
+async def _answer_of(call):
+    """None: nobody knows what came of it; or it came too late, as a repetition may."""
+    try:
+        return await call
+    except grpc.aio.AioRpcError as failed:
+        if failed.code() not in AGAIN and failed.code() != grpc.StatusCode.NOT_FOUND:
+            raise
         await asyncio.sleep(PAUSE_S)
-    return False
+        return None
 
 
 async def _workflow(rpc: Rpc, queue: str, until_s: float) -> str | None:
     """One workflow from its start to its end. None: done; else what did not happen."""
     wid, request_id = f"alone-{uuid.uuid4()}", str(uuid.uuid4())
-    tasks = []
-
-    def is_task(task) -> bool:
-        tasks.append(task)
-        return bool(task.task_token)
-
-    if not await _until_done(lambda: rpc.StartWorkflowExecution(
+    started, task_count, status = None, 0, None
+    while not started and time.monotonic() < until_s:
+        started = await _answer_of(rpc.StartWorkflowExecution(
             workflow_id=wid, workflow_type={"name": "Alone"}, task_queue={"name": queue},
-            request_id=request_id, input=payloads(wid), _timeout=CALL_TIMEOUT_S),
-            lambda answer: answer.run_id, until_s):
+            request_id=request_id, input=payloads(wid), _timeout=CALL_TIMEOUT_S))
+    while started and status != COMPLETED and time.monotonic() < until_s:
+        task = await _answer_of(rpc.PollWorkflowTaskQueue(
+            task_queue={"name": queue}, _timeout=POLL_TIMEOUT_S))
+        if task and task.task_token:
+            task_count += 1
+            await _answer_of(rpc.RespondWorkflowTaskCompleted(
+                task_token=task.task_token, commands=[complete(wid)], _timeout=CALL_TIMEOUT_S))
+        described = await _answer_of(rpc.DescribeWorkflowExecution(
+            execution={"workflow_id": wid}, _timeout=CALL_TIMEOUT_S))
+        status = described.workflow_execution_info.status if described else None
+    if not started:
         return f"{wid} is not acknowledged"
-    if not await _until_done(lambda: rpc.PollWorkflowTaskQueue(
-            task_queue={"name": queue}, _timeout=POLL_TIMEOUT_S), is_task, until_s):
-        return f"no worker of {queue} gets the task of {wid}"
-    if not await _until_done(lambda: rpc.RespondWorkflowTaskCompleted(
-            task_token=tasks[-1].task_token, commands=[complete(wid)], _timeout=CALL_TIMEOUT_S),
-            lambda answer: True, until_s):
-        return f"the task of {wid} cannot be completed"
-    return None
+    return None if status == COMPLETED else f"{wid}, {queue}: not done, after {task_count} tasks"
 
 
 async def works_at(address: str) -> list[str]:
